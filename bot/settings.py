@@ -1,0 +1,289 @@
+"""Settings: `config.yml`, every key overridable by `BOT_<SECTION>__<KEY>` in the environment."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import yaml
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+)
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
+
+from bot.errors import SettingsError
+
+DEFAULT_CONFIG = Path("config.yml")
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+def _split(value: object) -> object:
+    """An environment variable gives a list as `a,b` or as JSON."""
+    if not isinstance(value, str):
+        return value
+    if value.lstrip().startswith(("[", "{")):
+        try:
+            return json.loads(value)
+        except ValueError:
+            raise ValueError("写成了 JSON 却不完整，请检查引号和括号") from None
+    return [part.strip() for part in value.split(",") if part.strip()]
+
+
+Names = Annotated[list[str], BeforeValidator(_split)]
+Paths = Annotated[list[Path], BeforeValidator(_split)]
+Mapping = Annotated[dict[str, str], BeforeValidator(_split)]
+
+
+def _known_zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError):
+        raise ValueError(f"没有叫 {name} 的时区，请写成 Asia/Shanghai 这样的名字") from None
+    return name
+
+
+class ShopSettings(_Section):
+    """The shop as its customers know it; every entry is a script variable."""
+
+    name: str = Field("暖屿生活馆", min_length=1, max_length=40)
+    timezone: Annotated[str, AfterValidator(_known_zone)] = "Asia/Shanghai"
+    variables: Mapping = {}
+    variables_file: Path | None = None
+
+    @property
+    def zone(self) -> ZoneInfo:
+        return ZoneInfo(self.timezone)
+
+
+class HttpSettings(_Section):
+    host: str = "127.0.0.1"
+    port: int = Field(8800, ge=0, le=65535)
+    public_url: str | None = None
+    max_callback_bytes: int = Field(256 * 1024, ge=4096)
+
+
+class DatabaseSettings(_Section):
+    url: str = "sqlite+aiosqlite:///var/wecom.db"
+
+    @field_validator("url")
+    @classmethod
+    def _supported(cls, url: str) -> str:
+        if not url.startswith(("sqlite+aiosqlite:///", "postgresql+psycopg://")):
+            raise ValueError(
+                "只支持 sqlite+aiosqlite:///文件路径 或 postgresql+psycopg://用户:密码@主机/库名"
+            )
+        return url
+
+
+class WeComSettings(_Section):
+    api_base: str = "https://qyapi.weixin.qq.com/cgi-bin/"
+    corp_id: str = ""
+    agent_id: int | None = None
+    secret: SecretStr = SecretStr("")
+    token: SecretStr = SecretStr("")
+    encoding_aes_key: SecretStr = SecretStr("")
+    timeout_seconds: float = Field(8.0, gt=0, le=60)
+    callback_window_seconds: int = Field(300, ge=30)
+    reconcile_seconds: int = Field(300, ge=5)
+    calls_per_minute: int = Field(6000, ge=1, le=10_000)
+
+    @field_validator("api_base")
+    @classmethod
+    def _slash(cls, url: str) -> str:
+        if not url.startswith(("http://", "https://")):
+            raise ValueError("要以 https:// 开头，例如 https://qyapi.weixin.qq.com/cgi-bin/")
+        return url.rstrip("/") + "/"
+
+    @field_validator("agent_id", mode="before")
+    @classmethod
+    def _empty_is_none(cls, value: object) -> object:
+        return None if value == "" else value
+
+    @field_validator("encoding_aes_key")
+    @classmethod
+    def _key_shape(cls, key: SecretStr) -> SecretStr:
+        value = key.get_secret_value()
+        if value and not re.fullmatch(r"[A-Za-z0-9]{43}", value):
+            raise ValueError("必须正好是 43 位字母或数字，请从企业微信后台「接收消息」处重新复制")
+        return key
+
+    def missing(self) -> list[str]:
+        """Keys that the main path needs and that are still empty."""
+        needed = {
+            "wecom.corp_id": self.corp_id,
+            "wecom.secret": self.secret.get_secret_value(),
+            "wecom.token": self.token.get_secret_value(),
+            "wecom.encoding_aes_key": self.encoding_aes_key.get_secret_value(),
+        }
+        return [name for name, value in needed.items() if not value]
+
+
+class ApiSettings(_Section):
+    token: SecretStr = SecretStr("")
+
+
+class ConsoleSettings(_Section):
+    session_hours: int = Field(12, ge=1, le=24 * 30)
+    secure_cookie: bool | None = None
+    language: Literal["zh", "en"] = "zh"
+
+
+class NluSettings(_Section):
+    engine: Literal["builtin", "rasa"] = "builtin"
+    data: Paths = []
+    model_dir: Path = Path("var/nlu")
+    semantic: bool = False
+    rasa_url: str = "http://127.0.0.1:5005"
+    rasa_token: SecretStr = SecretStr("")
+    rasa_timeout_seconds: float = Field(2.0, gt=0)
+
+
+class DialogueSettings(_Section):
+    auto_send: bool = False
+    burst_seconds: float = Field(3.0, ge=0, le=60)
+    burst_max_seconds: float = Field(20.0, ge=0, le=300)
+    choices: int = Field(3, ge=1, le=10)
+    auto_confidence: float = Field(0.9, ge=0, le=1)
+    auto_intents: Names = []
+    human_intents: Names = ["request_human", "complain"]
+    stale_minutes: int = Field(15, ge=1)
+
+
+class ScriptsSettings(_Section):
+    catalogue: Path | None = None
+    import_on_start: bool = True
+
+
+class LoggingSettings(_Section):
+    level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    format: Literal["console", "json"] = "console"
+
+
+class Settings(BaseSettings):
+    """Everything that an operator can set, with defaults that run as shipped."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="BOT_",
+        env_nested_delimiter="__",
+        enable_decoding=False,
+        extra="forbid",
+        frozen=True,
+        hide_input_in_errors=True,
+    )
+
+    shop: ShopSettings = ShopSettings()
+    http: HttpSettings = HttpSettings()
+    database: DatabaseSettings = DatabaseSettings()
+    wecom: WeComSettings = WeComSettings()
+    api: ApiSettings = ApiSettings()
+    console: ConsoleSettings = ConsoleSettings()
+    nlu: NluSettings = NluSettings()
+    dialogue: DialogueSettings = DialogueSettings()
+    scripts: ScriptsSettings = ScriptsSettings()
+    logging: LoggingSettings = LoggingSettings()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        # The file's values arrive as init arguments, and the environment wins over them.
+        return env_settings, init_settings
+
+
+def load_settings(config: Path | None = None) -> Settings:
+    """Read the config file and the environment.
+
+    The file is `config`, else `$BOT_CONFIG`, else `config.yml` if it is there.
+    Raises `SettingsError` with one line that names the key, its fault and the mend.
+    """
+    path, asked_for = _config_path(config)
+    values = _read_config(path) if asked_for or path.exists() else {}
+    try:
+        return Settings(**values)
+    except ValidationError as error:
+        raise SettingsError(_one_line(error, path)) from None
+    except ValueError as error:
+        raise SettingsError(f"环境变量里的设置有误：{_first_line(error)}") from None
+
+
+def _config_path(config: Path | None) -> tuple[Path, bool]:
+    if config is not None:
+        return config, True
+    if named := os.environ.get("BOT_CONFIG"):
+        return Path(named), True
+    return DEFAULT_CONFIG, False
+
+
+def _read_config(path: Path) -> dict[str, Any]:
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    except FileNotFoundError:
+        raise SettingsError(f"找不到配置文件 {path}：请检查 --config 或 BOT_CONFIG") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"读不了配置文件 {path}：{_first_line(error)}") from None
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else "?"
+        raise SettingsError(
+            f"{path} 第 {line} 行不是正确的 YAML：{error.problem}；请检查缩进和冒号"
+        ) from None
+    except yaml.YAMLError as error:
+        raise SettingsError(f"{path} 不是正确的 YAML：{_first_line(error)}") from None
+    if not isinstance(values, dict):
+        raise SettingsError(f"{path} 的最外层应是 键: 值 的形式")
+    return {key: {} if section is None else section for key, section in values.items()}
+
+
+def _one_line(error: ValidationError, path: Path) -> str:
+    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+    key = ".".join(str(part) for part in first["loc"])
+    variable = "BOT_" + "__".join(str(part) for part in first["loc"]).upper()
+    more = error.error_count() - 1
+    also = f"（另有 {more} 处）" if more else ""
+    return f"设置 {key} 有误：{_wording(first)}。请改 {path} 或环境变量 {variable}{also}"
+
+
+_WORDINGS = {
+    "extra_forbidden": "没有这个设置项，请检查拼写",
+    "int_parsing": "应是整数",
+    "float_parsing": "应是数字",
+    "bool_parsing": "应是 true 或 false",
+    "string_type": "应是文字（带引号）",
+    "list_type": "应是列表",
+    "dict_type": "应是 键: 值 的形式",
+    "model_type": "应是 键: 值 的形式",
+    "model_attributes_type": "应是 键: 值 的形式",
+}
+
+
+def _wording(error: Any) -> str:
+    if known := _WORDINGS.get(error["type"]):
+        return known
+    message = str(error["msg"]).removeprefix("Value error, ")
+    return message.rstrip("。.")
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]

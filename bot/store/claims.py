@@ -1,0 +1,165 @@
+"""Claiming work: leases, lanes and back-off, the same on SQLite and PostgreSQL."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import socket
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any, TypeVar, cast
+
+from sqlalchemy import CursorResult, and_, func, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import aliased
+
+from bot.store.tables import Burst, InboxEvent, KfAccount, Outbound, Work, WorkState
+
+WorkRow = TypeVar("WorkRow", InboxEvent, Burst, Outbound)
+LEASED: tuple[Any, ...] = (InboxEvent, Burst, Outbound, KfAccount)
+
+
+def worker_name() -> str:
+    """A name for this process that says where it runs and never comes back."""
+    return f"{socket.gethostname()}/{os.getpid()}/{secrets.token_hex(4)}"
+
+
+async def claim(
+    session: AsyncSession,
+    table: type[WorkRow],
+    *,
+    by: str,
+    now: datetime,
+    lease: timedelta,
+    limit: int,
+) -> Sequence[WorkRow]:
+    """Lease due rows to `by`, oldest first and never two of one lane."""
+    rows = (await session.scalars(_due(table, now).limit(limit))).all()
+    for row in rows:
+        row.leased_by, row.leased_until = by, now + lease
+        row.attempts += 1
+    await session.flush()
+    return rows
+
+
+def _due(table: type[WorkRow], now: datetime) -> Any:
+    earlier: Any = aliased(table)
+    blocked = (
+        select(earlier.id)
+        .where(
+            earlier.lane == table.lane,
+            earlier.state == WorkState.READY,
+            earlier.id < table.id,
+        )
+        .exists()
+    )
+    return (
+        select(table)
+        .where(
+            table.state == WorkState.READY,
+            table.due_at <= now,
+            or_(table.leased_until.is_(None), table.leased_until <= now),
+            ~blocked,
+        )
+        .order_by(table.due_at, table.id)
+        .with_for_update(skip_locked=True)
+    )
+
+
+async def settle(
+    session: AsyncSession, row: WorkRow, *, now: datetime, state: WorkState, **changes: Any
+) -> bool:
+    """Finish a row that we still hold; False when the lease went to somebody else."""
+    return await _change_held(
+        session, row, state=state, finished_at=now, leased_by=None, leased_until=None, **changes
+    )
+
+
+async def postpone(session: AsyncSession, row: WorkRow, *, until: datetime, error: str) -> bool:
+    """Give a row back to be tried again at `until`."""
+    return await _change_held(
+        session, row, due_at=until, error=error, leased_by=None, leased_until=None
+    )
+
+
+async def _change_held(session: AsyncSession, row: WorkRow, **changes: Any) -> bool:
+    table: Any = type(row)
+    held = and_(
+        table.id == row.id, table.leased_by == row.leased_by, table.state == WorkState.READY
+    )
+    result = cast(
+        "CursorResult[Any]",
+        await session.execute(
+            update(table)
+            .where(held)
+            .values(**changes)
+            .execution_options(synchronize_session=False)
+        ),
+    )
+    return result.rowcount == 1
+
+
+async def revive(session: AsyncSession, table: type[Work], row_id: int, *, now: datetime) -> bool:
+    """Put a failed or dead row back to work, as an operator asked."""
+    target: Any = table
+    result = cast(
+        "CursorResult[Any]",
+        await session.execute(
+            update(target)
+            .where(
+                target.id == row_id, target.state.in_([WorkState.FAILED, WorkState.DEAD])
+            )
+            .values(
+                state=WorkState.READY, due_at=now, attempts=0, error=None, finished_at=None
+            )
+        ),
+    )
+    return result.rowcount == 1
+
+
+async def next_due(session: AsyncSession, table: type[WorkRow]) -> datetime | None:
+    """When the earliest unleased ready row falls due."""
+    return await session.scalar(
+        select(func.min(table.due_at)).where(
+            table.state == WorkState.READY, table.leased_until.is_(None)
+        )
+    )
+
+
+async def release_dead_leases(session: AsyncSession, *, by: str) -> int:
+    """Free what killed processes of this host still hold, so that a restart goes on at once.
+
+    Leases of other hosts simply run out.
+    """
+    freed = 0
+    for table in LEASED:
+        owners = (
+            await session.scalars(
+                select(table.leased_by).where(table.leased_by.is_not(None)).distinct()
+            )
+        ).all()
+        dead = [owner for owner in owners if _is_dead(owner, by)]
+        if dead:
+            result = await session.execute(
+                update(table)
+                .where(table.leased_by.in_(dead))
+                .values(leased_by=None, leased_until=None)
+            )
+            freed += cast("CursorResult[Any]", result).rowcount
+    return freed
+
+
+def _is_dead(owner: str, by: str) -> bool:
+    host, pid, _ = owner.rsplit("/", 2)
+    our_host, our_pid, _ = by.rsplit("/", 2)
+    if owner == by or host != our_host:
+        return False
+    if pid == our_pid:
+        return True
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return True
+    except OSError:
+        return False
+    return False

@@ -1,0 +1,98 @@
+"""Callbacks as typed events, each with the key under which it is stored once."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+
+@dataclass(frozen=True, slots=True)
+class InboundEvent:
+    """Any callback; those that we act on have a class of their own below."""
+
+    fields: Mapping[str, Any]
+
+    kind: ClassVar[str] = ""
+
+    @property
+    def event(self) -> str:
+        """`Event` of an event, `MsgType` of a member's message to the app."""
+        return self._text("Event") or self._text("MsgType") or "unknown"
+
+    @property
+    def change_type(self) -> str:
+        return self._text("ChangeType")
+
+    @property
+    def lane(self) -> str:
+        """Events of one lane are handled in order; different lanes run side by side."""
+        who = self._text("ExternalUserID") or self._text("ChatId") or self._text("FromUserName")
+        return f"{self.event}:{who}"[:200]
+
+    @property
+    def dedupe_key(self) -> str:
+        """The same for every copy of one push, different for any two pushes.
+
+        WeCom: messages are told apart by MsgId; events have no id, so all of their content counts.
+        """
+        if msgid := self._text("MsgId"):
+            return hashlib.sha256(f"msg:{msgid}".encode()).hexdigest()
+        canonical = json.dumps(self.fields, sort_keys=True, ensure_ascii=False)
+        return hashlib.sha256(canonical.encode()).hexdigest()
+
+    def _text(self, name: str) -> str:
+        value = self.fields.get(name)
+        return value.strip() if isinstance(value, str) else ""
+
+    def _texts(self, name: str) -> tuple[str, ...]:
+        value = self.fields.get(name)
+        return (value,) if isinstance(value, str) else tuple(value or ())
+
+
+@dataclass(frozen=True, slots=True)
+class KfNotice(InboundEvent):
+    """There is something to pull for a kf account (`kf_msg_or_event`)."""
+
+    kind: ClassVar[str] = "kf_msg_or_event"
+
+    @property
+    def open_kfid(self) -> str:
+        return self._text("OpenKfId")
+
+    @property
+    def token(self) -> str:
+        """Lives ten minutes and lifts the strict limit on `kf/sync_msg`."""
+        return self._text("Token")
+
+    @property
+    def lane(self) -> str:
+        return f"kf:{self.open_kfid}"
+
+
+@dataclass(frozen=True, slots=True)
+class KfAccountAuthChange(InboundEvent):
+    """Kf accounts were given to this app or taken from it."""
+
+    kind: ClassVar[str] = "kf_account_auth_change"
+
+    @property
+    def added(self) -> tuple[str, ...]:
+        return self._texts("AuthAddOpenKfId")
+
+    @property
+    def removed(self) -> tuple[str, ...]:
+        return self._texts("AuthDelOpenKfId")
+
+
+_CLASSES: dict[str, type[InboundEvent]] = {
+    cls.kind: cls for cls in (KfNotice, KfAccountAuthChange)
+}
+
+
+def typed_event(fields: Mapping[str, Any]) -> InboundEvent:
+    """The event of these fields; an unknown one stays a plain `InboundEvent`."""
+    event = InboundEvent(fields)
+    return _CLASSES.get(event.event, InboundEvent)(fields)

@@ -1,0 +1,38 @@
+"""WeCom's XML as plain dictionaries; hostile XML is refused."""
+
+from __future__ import annotations
+
+from typing import Any
+from xml.etree.ElementTree import Element, ParseError  # noqa: S405  (parsed by defusedxml below)
+
+from defusedxml import DefusedXmlException
+from defusedxml.ElementTree import fromstring
+
+from bot.errors import MalformedCallback
+
+
+def read_xml(body: bytes | str) -> dict[str, Any]:
+    """The children of `<xml>`: text, nested dictionaries, and lists where a tag repeats."""
+    try:
+        root = fromstring(body, forbid_dtd=True, forbid_entities=True, forbid_external=True)
+    except (ParseError, DefusedXmlException, ValueError, LookupError):
+        raise MalformedCallback("the body is not plain XML") from None
+    value = _value(root)
+    if root.tag != "xml" or not isinstance(value, dict):
+        raise MalformedCallback("the body has no <xml> with fields")
+    return value
+
+
+def _value(element: Element) -> Any:
+    if len(element) == 0:
+        return element.text or ""
+    fields: dict[str, Any] = {}
+    for child in element:
+        value = _value(child)
+        if child.tag not in fields:
+            fields[child.tag] = value
+        elif isinstance(fields[child.tag], list):
+            fields[child.tag].append(value)
+        else:
+            fields[child.tag] = [fields[child.tag], value]
+    return fields
