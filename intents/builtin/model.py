@@ -1,0 +1,84 @@
+"""The built-in model: a linear score, a calibrated probability, an honest refusal."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from intents.builtin.linear import Floats, LinearModel
+from intents.entities import Gazetteer
+from intents.understanding import Ranked
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """Fitted on out-of-fold predictions: what a score is worth and when to refuse.
+
+    `temperature` divides the scores before the softmax. `stranger_weights` (the last one is the
+    intercept) turn the shape of the distribution into the probability that the words fit no
+    intent; from `refuse_from` on the layer refuses.
+    """
+
+    temperature: float
+    stranger_weights: tuple[float, ...]
+    refuse_from: float
+
+
+@dataclass(frozen=True, slots=True)
+class Guess:
+    """Probabilities over the taxonomy (they leave room for the stranger) and the refusal."""
+
+    probabilities: Floats
+    stranger: float
+    refused: bool
+
+
+@dataclass(frozen=True, slots=True)
+class BuiltinModel:
+    """Everything that serving needs; `labels` ends with out_of_scope."""
+
+    labels: tuple[str, ...]
+    linear: LinearModel
+    calibration: Calibration
+    gazetteer: Gazetteer
+    data_hash: str
+
+    def guess(self, text: str) -> Guess:
+        """Judge a normal text."""
+        scores, known = self.linear.logits(text)
+        return judge(scores, known, self.calibration)
+
+    def ranking(self, guess: Guess, top: int) -> tuple[Ranked, ...]:
+        best = np.argsort(-guess.probabilities, kind="stable")[:top]
+        return tuple(Ranked(self.labels[i], float(guess.probabilities[i])) for i in best)
+
+
+def judge(scores: Floats, known: float, calibration: Calibration) -> Guess:
+    """Turn scores (out_of_scope last) into calibrated probabilities and a refusal."""
+    probabilities = softmax(scores / calibration.temperature)
+    features = stranger_features(probabilities, known)
+    weights = np.array(calibration.stranger_weights, dtype=np.float32)
+    stranger = float(1 / (1 + np.exp(-(features @ weights[:-1] + weights[-1]))))
+    within = probabilities[:-1] / max(float(probabilities[:-1].sum()), 1e-9)
+    return Guess(within * (1 - stranger), stranger, stranger >= calibration.refuse_from)
+
+
+def softmax(scores: Floats) -> Floats:
+    shifted = np.exp(scores - scores.max(axis=-1, keepdims=True))
+    result: Floats = shifted / shifted.sum(axis=-1, keepdims=True)
+    return result
+
+
+def stranger_features(
+    probabilities: Floats, known: float | npt.NDArray[np.float32]
+) -> npt.NDArray[np.float32]:
+    """How the distribution over labels looks: background, best, margin, entropy, known share."""
+    within = probabilities[..., :-1]
+    ordered = np.sort(within, axis=-1)
+    best, second = ordered[..., -1], ordered[..., -2]
+    entropy = -(probabilities * np.log(probabilities + 1e-9)).sum(axis=-1)
+    background = np.log((probabilities[..., -1] + 1e-4) / (best + 1e-4))
+    columns = [background, best, best - second, entropy, np.asarray(known, dtype=np.float32)]
+    return np.stack(columns, axis=-1).astype(np.float32)

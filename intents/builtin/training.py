@@ -1,0 +1,145 @@
+"""Trains the built-in model with scikit-learn; serving never imports this module."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import chain
+
+import numpy as np
+import numpy.typing as npt
+from scipy.sparse import csr_matrix
+from sklearn.linear_model import LogisticRegression
+from sklearn.svm import LinearSVC
+
+from intents.builtin.features import char_features, shape, word_features
+from intents.builtin.folds import grouped_folds, near_duplicate_groups
+from intents.builtin.linear import Floats, LinearModel, Vocabulary
+from intents.builtin.model import BuiltinModel, Calibration, softmax, stranger_features
+from intents.entities import gazetteer_of
+from intents.normalize import normal_text
+from intents.taxonomy import OUT_OF_SCOPE, Taxonomy, load_taxonomy
+from intents.training_data import TrainingData
+
+_FOLDS = 5
+_RARE = 2
+_PENALTY = 0.6
+_IN_SCOPE_ANSWERED = 0.85
+_TEMPERATURES = np.geomspace(0.05, 3.0, 60)
+
+
+@dataclass(frozen=True, slots=True)
+class OutOfFold:
+    """Predictions for each row by a model that saw neither it nor its paraphrases."""
+
+    scores: Floats
+    known: Floats
+    fold_of: npt.NDArray[np.intp]
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Normal texts with label numbers (out_of_scope is the last label)."""
+
+    texts: tuple[str, ...]
+    targets: npt.NDArray[np.intp]
+    labels: tuple[str, ...]
+
+    def take(self, chosen: npt.NDArray[np.intp]) -> Rows:
+        return Rows(tuple(self.texts[i] for i in chosen), self.targets[chosen], self.labels)
+
+
+def train(
+    data: TrainingData, *, data_hash: str = "", taxonomy: Taxonomy | None = None
+) -> BuiltinModel:
+    """Fit the model on all rows and its calibration on out-of-fold predictions."""
+    rows = as_rows(data, taxonomy or load_taxonomy())
+    held_out = out_of_fold(rows)
+    return BuiltinModel(
+        labels=rows.labels,
+        linear=fit_linear(rows),
+        calibration=calibrate(rows, held_out),
+        gazetteer=gazetteer_of(data),
+        data_hash=data_hash,
+    )
+
+
+def as_rows(data: TrainingData, taxonomy: Taxonomy) -> Rows:
+    labels = (*taxonomy.names, OUT_OF_SCOPE)
+    number = {label: i for i, label in enumerate(labels)}
+    texts = tuple(normal_text(example.text) for example in data.examples)
+    return Rows(texts, np.array([number[one.intent] for one in data.examples]), labels)
+
+
+def out_of_fold(rows: Rows, folds: int = _FOLDS) -> OutOfFold:
+    """Cross-predict with grouped folds."""
+    groups = near_duplicate_groups(rows.texts)
+    fold_of = grouped_folds([rows.labels[i] for i in rows.targets], groups, folds)
+    scores = np.zeros((len(rows.texts), len(rows.labels)), dtype=np.float32)
+    known = np.zeros(len(rows.texts), dtype=np.float32)
+    for fold in range(folds):
+        model = fit_linear(rows.take(np.flatnonzero(fold_of != fold)))
+        for row in np.flatnonzero(fold_of == fold):
+            scores[row], known[row] = model.logits(rows.texts[row])
+    return OutOfFold(scores, known, fold_of)
+
+
+def fit_linear(rows: Rows) -> LinearModel:
+    """One-versus-rest linear support vectors on TF-IDF features."""
+    vocabulary = build_vocabulary(rows.texts)
+    matrix = as_matrix(rows.texts, vocabulary)
+    present, targets = np.unique(rows.targets, return_inverse=True)
+    machine = LinearSVC(C=_PENALTY, dual=True, random_state=0)
+    machine.fit(matrix, targets)
+    weights = np.zeros((len(vocabulary.index), len(rows.labels)), dtype=np.float16)
+    bias = np.full(len(rows.labels), float(np.min(machine.intercept_)) - 1, dtype=np.float32)
+    weights[:, present] = machine.coef_.T
+    bias[present] = machine.intercept_
+    return LinearModel(vocabulary, weights, bias)
+
+
+def build_vocabulary(texts: Sequence[str]) -> Vocabulary:
+    """Features seen in at least two texts, in a fixed order."""
+    documents: Counter[str] = Counter()
+    for text in texts:
+        shaped = shape(text)
+        documents.update(set(chain(char_features(shaped), word_features(shaped))))
+    kept = sorted(one for one, count in documents.items() if count >= _RARE)
+    counts = np.array([documents[one] for one in kept], dtype=np.float32)
+    idf = np.log((1 + len(texts)) / (1 + counts)) + 1
+    return Vocabulary({one: i for i, one in enumerate(kept)}, idf.astype(np.float32))
+
+
+def as_matrix(texts: Sequence[str], vocabulary: Vocabulary) -> csr_matrix:
+    vectors = [vocabulary.vectorize(text) for text in texts]
+    indptr = np.cumsum([0, *(len(columns) for columns, _, _ in vectors)])
+    columns = np.array(list(chain.from_iterable(columns for columns, _, _ in vectors)), dtype=int)
+    values = np.concatenate([values for _, values, _ in vectors])
+    return csr_matrix((values, columns, indptr), shape=(len(texts), len(vocabulary.index)))
+
+
+def calibrate(rows: Rows, held_out: OutOfFold) -> Calibration:
+    """Pick the temperature, the stranger gate and its threshold on held-out predictions."""
+    stranger = rows.targets == len(rows.labels) - 1
+    temperature = _best_temperature(held_out.scores, rows.targets)
+    probabilities = softmax(held_out.scores / temperature)
+    features = stranger_features(probabilities, held_out.known)
+    if not stranger.any() or stranger.all():
+        return Calibration(temperature, (0.0,) * features.shape[1] + (-4.0,), 0.5)
+    gate = LogisticRegression(C=1.0, class_weight="balanced", max_iter=500)
+    gate.fit(features, stranger)
+    weights = (*map(float, gate.coef_[0]), float(gate.intercept_[0]))
+    suspicion = gate.predict_proba(features)[:, 1]
+    refuse_from = float(np.quantile(suspicion[~stranger], _IN_SCOPE_ANSWERED))
+    return Calibration(temperature, weights, refuse_from)
+
+
+def _best_temperature(scores: Floats, targets: npt.NDArray[np.intp]) -> float:
+    rows = np.arange(len(targets))
+
+    def loss(temperature: float) -> float:
+        chosen = softmax(scores / temperature)[rows, targets]
+        return float(-np.log(chosen + 1e-9).mean())
+
+    return float(min(map(float, _TEMPERATURES), key=loss))
