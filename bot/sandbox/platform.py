@@ -1,0 +1,259 @@
+"""The platform itself: its people, its rules and what happened. It knows no HTTP."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from .clock import TurnableClock
+from .errors import UnknownSubject
+from .faults import Faults
+from .journal import Journal, Line
+from .media import MediaShelf
+from .meter import Meter
+from .pushes import Push
+from .sample import CUSTOMERS, DEFAULT_ACCOUNT, GUIDES
+from .sessions import Sessions, State
+from .settings import SandboxSettings
+from .storage import Store
+from .timeline import Fate, Message, Origin, Timeline
+from .tokens import AccessTokens, ReplyCodes, SyncTokens
+
+
+@dataclass(frozen=True, slots=True)
+class Customer:
+    """A WeChat user; `refuses` when they block the shop's messages."""
+
+    external_userid: str
+    nickname: str
+    gender: int
+    sketch: str
+    sketch_en: str
+    face: str
+    refuses: bool
+    read_seq: int
+
+
+@dataclass(frozen=True, slots=True)
+class CallRecord:
+    """One call to the API as it was answered; `lost` when the answer never left."""
+
+    api: str
+    at: datetime
+    query: dict[str, str]
+    body: dict[str, Any]
+    answer: dict[str, Any]
+    lost: bool = False
+
+    @property
+    def errcode(self) -> int:
+        """0 when it succeeded."""
+        return int(self.answer.get("errcode", 0))
+
+
+class Platform:
+    """A whole WeCom for one corp. Everything is done at once and kept in one store."""
+
+    def __init__(self, settings: SandboxSettings) -> None:
+        self.settings = settings
+        self.store = Store(settings.data_path)
+        ahead = float(self.store.fact("clock_ahead_seconds") or 0)
+        self.clock = TurnableClock(settings.clock, timedelta(seconds=ahead))
+        self.journal = Journal(self.clock)
+        self.faults = Faults()
+        self.meter = Meter(self.clock)
+        self.sessions = Sessions(self.store)
+        self.timeline = Timeline(self.store)
+        self.media = MediaShelf(self.store)
+        self.access = AccessTokens(self.store)
+        self.sync_tokens = SyncTokens(self.store)
+        self.codes = ReplyCodes(self.store)
+        self.calls: deque[CallRecord] = deque(maxlen=5000)
+        self.pushes: deque[Push] = deque(maxlen=5000)
+        self.push_listeners: list[Callable[[Push], None]] = []
+        self.change_listeners: list[Callable[[str], None]] = []
+        self._pushed = 0
+        self._seed()
+
+    def close(self) -> None:
+        """Release the store."""
+        self.store.close()
+
+    def now(self) -> int:
+        """Unix seconds by the sandbox's own clock."""
+        return int(self.clock().timestamp())
+
+    def turn_clock(self, by: timedelta) -> datetime:
+        """Let time pass at once; remembered across starts."""
+        moment = self.clock.advance(by)
+        ahead = self.clock.offset.total_seconds()
+        self.store.remember("clock_ahead_seconds", str(ahead))
+        hours = by.total_seconds() / 3600
+        self.journal.note(
+            Line.PLATFORM, f"时钟快进 {hours:g} 小时", f"Clock turned forward by {hours:g} h"
+        )
+        return moment
+
+    def customers(self) -> list[Customer]:
+        """Everyone who may write."""
+        rows = self.store.all(
+            "SELECT external_userid, nickname, gender, sketch, sketch_en, face, refuses,"
+            " read_seq FROM customers ORDER BY position"
+        )
+        return [Customer(**{**dict(row), "refuses": bool(row["refuses"])}) for row in rows]
+
+    def customer(self, external_userid: str) -> Customer:
+        """One customer; raises `UnknownSubject`."""
+        for customer in self.customers():
+            if customer.external_userid == external_userid:
+                return customer
+        raise UnknownSubject(f"沙盒里没有 external_userid 为 {external_userid} 的客户")
+
+    def add_customer(
+        self, external_userid: str, nickname: str, *, sketch: str = "", face: str = "bob"
+    ) -> Customer:
+        """Someone new, for example for a load test. Adding again changes nothing."""
+        self.store.run(
+            "INSERT OR IGNORE INTO customers (external_userid, position, nickname, gender,"
+            " sketch, sketch_en, face) SELECT ?, 1 + COUNT(*), ?, 0, ?, ?, ? FROM customers",
+            external_userid,
+            nickname,
+            sketch,
+            sketch,
+            face,
+        )
+        self.changed("customers")
+        return self.customer(external_userid)
+
+    def customer_writes(
+        self, external_userid: str, text: str, *, open_kfid: str = DEFAULT_ACCOUNT
+    ) -> Message:
+        """A customer types a line: the window opens and the callback is told."""
+        return self.customer_sends(external_userid, "text", {"content": text}, open_kfid=open_kfid)
+
+    def customer_sends(
+        self,
+        external_userid: str,
+        msgtype: str,
+        content: dict[str, Any],
+        *,
+        open_kfid: str = DEFAULT_ACCOUNT,
+    ) -> Message:
+        """Any kind of message from a customer."""
+        customer, now = self.customer(external_userid), self.now()
+        with self.store.transaction():
+            self.sessions.customer_wrote(open_kfid, external_userid, now)
+            message = self.timeline.append(
+                open_kfid, external_userid, Origin.CUSTOMER, msgtype, content, at=now
+            )
+            self.mark_read(external_userid)
+        said = message.text or f"[{msgtype}]"
+        self.journal.note(
+            Line.CUSTOMER,
+            f"{customer.nickname} 写道：「{said}」",
+            f"{customer.nickname} writes: “{said}”",
+        )
+        self.notify(open_kfid)
+        return message
+
+    def add_event(
+        self, open_kfid: str, external_userid: str, event_type: str, **fields: object
+    ) -> Message:
+        """Put a system event into the timeline and tell the callback."""
+        ids = {"event_type": event_type, "open_kfid": open_kfid}
+        if external_userid:
+            ids["external_userid"] = external_userid
+        message = self.timeline.append(
+            open_kfid,
+            external_userid,
+            Origin.SYSTEM,
+            "event",
+            {**ids, **fields},
+            at=self.now(),
+        )
+        self.notify(open_kfid)
+        return message
+
+    def notify(self, open_kfid: str) -> Push:
+        """Emit one `kf_msg_or_event`; whoever listens carries it to the callback."""
+        now = self.now()
+        token = self.sync_tokens.issue(open_kfid, now)
+        corp = self.settings.corp_id
+        self._pushed += 1
+        push = Push(self._pushed, corp, "kf_msg_or_event", open_kfid, token, now)
+        self.pushes.append(push)
+        for listener in list(self.push_listeners):
+            listener(push)
+        self.changed("threads")
+        return push
+
+    def sent_messages(self, external_userid: str) -> list[Message]:
+        """What the customer has received from the API, oldest first."""
+        return [
+            message
+            for message in self.timeline.of_customer(external_userid, last=100_000)
+            if message.origin is Origin.API and message.fate is Fate.DELIVERED
+        ]
+
+    def mark_read(self, external_userid: str) -> None:
+        """The customer has looked at the phone."""
+        self.store.run(
+            "UPDATE customers SET read_seq = COALESCE((SELECT MAX(seq) FROM messages"
+            " WHERE external_userid = ?), 0) WHERE external_userid = ?",
+            external_userid,
+            external_userid,
+        )
+        self.changed("customers")
+
+    def unread(self, external_userid: str) -> int:
+        """Messages from the shop that the customer has not looked at."""
+        return int(
+            self.store.value(
+                "SELECT COUNT(*) FROM messages m JOIN customers c USING (external_userid)"
+                " WHERE c.external_userid = ? AND m.seq > c.read_seq AND m.state = ''"
+                " AND m.origin IN (0, 5)",
+                external_userid,
+            )
+        )
+
+    def session_state(self, external_userid: str, open_kfid: str = DEFAULT_ACCOUNT) -> State:
+        """The reception state as the platform would tell it now."""
+        return self.sessions.get(open_kfid, external_userid).state_at(self.now())
+
+    def has_account(self, open_kfid: str) -> bool:
+        """Whether this customer-service account exists."""
+        found = self.store.value("SELECT 1 FROM accounts WHERE open_kfid = ?", open_kfid)
+        return found is not None
+
+    def changed(self, what: str) -> None:
+        """Tell the page that something is worth reading again."""
+        for listener in list(self.change_listeners):
+            listener(what)
+
+    def _seed(self) -> None:
+        with self.store.transaction():
+            self.store.run(
+                "INSERT OR IGNORE INTO accounts VALUES (?, ?, ?, 1)",
+                DEFAULT_ACCOUNT,
+                self.settings.shop_name,
+                "",
+            )
+            for userid in GUIDES:
+                self.store.run(
+                    "INSERT OR IGNORE INTO servicers VALUES (?, ?, 0)", DEFAULT_ACCOUNT, userid
+                )
+            for place, sample in enumerate(CUSTOMERS):
+                self.store.run(
+                    "INSERT OR IGNORE INTO customers (external_userid, position, nickname,"
+                    " gender, sketch, sketch_en, face) VALUES (?, ?, ?, ?, ?, ?, ?)",
+                    sample.external_userid,
+                    place,
+                    sample.nickname,
+                    sample.gender,
+                    sample.sketch,
+                    sample.sketch_en,
+                    sample.face,
+                )

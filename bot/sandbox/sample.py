@@ -1,0 +1,72 @@
+"""The sample shop's people: customers by nickname, and two guides."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+DEFAULT_ACCOUNT = "wkSandboxWarmIsland0000000000001"
+GUIDES = {"guide_qing": "青青", "guide_tang": "糖糖"}
+
+
+@dataclass(frozen=True, slots=True)
+class SampleCustomer:
+    """Someone who may write; `face` names a drawing of the page."""
+
+    external_userid: str
+    nickname: str
+    gender: int
+    sketch: str
+    sketch_en: str
+    face: str
+
+
+CUSTOMERS = (
+    SampleCustomer(
+        "wmSandboxXiaolin00000000000001",
+        "小林",
+        2,
+        "逛街路过加的店员 · 看中一件羽绒服",
+        "Met a guide in the shop · likes a down jacket",
+        "bob",
+    ),
+    SampleCustomer(
+        "wmSandboxAmay000000000000000002",
+        "阿May",
+        2,
+        "直播间新粉 · 精打细算",
+        "New from the live room · hunts for bargains",
+        "curl",
+    ),
+    SampleCustomer(
+        "wmSandboxZhoujie00000000000003",
+        "周姐",
+        2,
+        "三年老客 · 常给家人买家居服",
+        "Customer for three years · buys for the family",
+        "bun",
+    ),
+    SampleCustomer(
+        "wmSandboxDashan000000000000004",
+        "大山",
+        1,
+        "第一次网购送礼 · 问得很细",
+        "First gift bought online · asks about details",
+        "crop",
+    ),
+    SampleCustomer(
+        "wmSandboxTuantuan0000000000005",
+        "团团妈",
+        2,
+        "宝妈 · 关心面料和洗涤",
+        "Young mother · cares about fabric and washing",
+        "long",
+    ),
+    SampleCustomer(
+        "wmSandboxAkai00000000000000006",
+        "阿凯",
+        1,
+        "刚下单四件套 · 等发货有点急",
+        "Just ordered bedding · impatient for delivery",
+        "cap",
+    ),
+)

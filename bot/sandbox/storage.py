@@ -1,0 +1,118 @@
+"""The platform's memory: one SQLite file, or none at all."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS access_tokens (
+    token TEXT PRIMARY KEY, expires_at INTEGER NOT NULL, revoked INTEGER NOT NULL DEFAULT 0);
+CREATE TABLE IF NOT EXISTS accounts (
+    open_kfid TEXT PRIMARY KEY, name TEXT NOT NULL, avatar TEXT NOT NULL,
+    api_managed INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS servicers (
+    open_kfid TEXT NOT NULL, userid TEXT NOT NULL, status INTEGER NOT NULL DEFAULT 0,
+    PRIMARY KEY (open_kfid, userid));
+CREATE TABLE IF NOT EXISTS customers (
+    external_userid TEXT PRIMARY KEY, position INTEGER NOT NULL, nickname TEXT NOT NULL,
+    gender INTEGER NOT NULL, sketch TEXT NOT NULL, sketch_en TEXT NOT NULL, face TEXT NOT NULL,
+    refuses INTEGER NOT NULL DEFAULT 0, read_seq INTEGER NOT NULL DEFAULT 0);
+CREATE TABLE IF NOT EXISTS messages (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT, msgid TEXT NOT NULL, open_kfid TEXT NOT NULL,
+    external_userid TEXT NOT NULL, origin INTEGER NOT NULL, servicer TEXT NOT NULL DEFAULT '',
+    msgtype TEXT NOT NULL, body TEXT NOT NULL, at INTEGER NOT NULL, state TEXT NOT NULL DEFAULT '',
+    UNIQUE (open_kfid, msgid));
+CREATE INDEX IF NOT EXISTS messages_by_customer ON messages (external_userid, seq);
+CREATE TABLE IF NOT EXISTS sessions (
+    open_kfid TEXT NOT NULL, external_userid TEXT NOT NULL, state INTEGER NOT NULL DEFAULT 4,
+    servicer TEXT NOT NULL DEFAULT '', asked_at INTEGER NOT NULL DEFAULT 0,
+    entered_at INTEGER NOT NULL DEFAULT 0, welcomed_at INTEGER NOT NULL DEFAULT 0,
+    replies INTEGER NOT NULL DEFAULT 0, scene TEXT NOT NULL DEFAULT '',
+    scene_param TEXT NOT NULL DEFAULT '', PRIMARY KEY (open_kfid, external_userid));
+CREATE TABLE IF NOT EXISTS sync_tokens (
+    token TEXT PRIMARY KEY, open_kfid TEXT NOT NULL, expires_at INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS event_codes (
+    code TEXT PRIMARY KEY, open_kfid TEXT NOT NULL, external_userid TEXT NOT NULL,
+    kind TEXT NOT NULL, state INTEGER, expires_at INTEGER NOT NULL,
+    used INTEGER NOT NULL DEFAULT 0);
+CREATE TABLE IF NOT EXISTS media (
+    media_id TEXT PRIMARY KEY, kind TEXT NOT NULL, purpose TEXT NOT NULL, filename TEXT NOT NULL,
+    content_type TEXT NOT NULL, data BLOB NOT NULL, created_at INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS app_messages (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT, msgid TEXT NOT NULL, receivers TEXT NOT NULL,
+    msgtype TEXT NOT NULL, body TEXT NOT NULL, digest TEXT NOT NULL, at INTEGER NOT NULL);
+"""
+
+
+class Store:
+    """SQLite with a write-ahead log: what was committed survives `kill -9`."""
+
+    def __init__(self, path: Path | None) -> None:
+        if path is not None:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        self._db = sqlite3.connect(path or ":memory:", isolation_level=None)
+        self._db.row_factory = sqlite3.Row
+        self._depth = 0
+        for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "busy_timeout=3000"):
+            self._db.execute(f"PRAGMA {pragma}")
+        self._db.executescript(SCHEMA)
+
+    def close(self) -> None:
+        """Release the file."""
+        self._db.close()
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All or nothing; a nested call joins the outer one."""
+        if self._depth:
+            yield
+            return
+        self._depth = 1
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            self._db.execute("ROLLBACK")
+            raise
+        else:
+            self._db.execute("COMMIT")
+        finally:
+            self._depth = 0
+
+    def run(self, sql: str, *values: object) -> int:
+        """Execute; the number of rows changed."""
+        return self._db.execute(sql, values).rowcount
+
+    def insert(self, table: str, **values: object) -> int:
+        """Add one row; its row number. Table and columns are names from this package."""
+        columns, marks = ", ".join(values), ", ".join("?" * len(values))
+        sql = f"INSERT INTO {table} ({columns}) VALUES ({marks})"  # noqa: S608
+        return int(self._db.execute(sql, tuple(values.values())).lastrowid or 0)
+
+    def one(self, sql: str, *values: object) -> sqlite3.Row | None:
+        """The first row, if any."""
+        row: sqlite3.Row | None = self._db.execute(sql, values).fetchone()
+        return row
+
+    def all(self, sql: str, *values: object) -> list[sqlite3.Row]:
+        """Every row."""
+        return self._db.execute(sql, values).fetchall()
+
+    def value(self, sql: str, *values: object) -> Any:
+        """The first column of the first row, or None."""
+        row = self.one(sql, *values)
+        return row[0] if row else None
+
+    def fact(self, name: str) -> str | None:
+        """One remembered setting."""
+        value: str | None = self.value("SELECT value FROM facts WHERE name = ?", name)
+        return value
+
+    def remember(self, name: str, value: str) -> None:
+        """Write one remembered setting."""
+        self.run("INSERT OR REPLACE INTO facts (name, value) VALUES (?, ?)", name, value)
