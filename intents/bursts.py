@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 
 from intents.taxonomy import OUT_OF_SCOPE
 from intents.understanding import Ranked, Understanding
@@ -32,6 +33,28 @@ def wanted(parts: Sequence[Understanding]) -> tuple[Ranked, ...]:
     if any(intent not in POLITE for intent in best):
         best = {intent: score for intent, score in best.items() if intent not in POLITE}
     return _ranked(best)
+
+
+def merged(joined: Understanding, parts: Sequence[Understanding]) -> Understanding:
+    """One verdict for a burst from its lines and the whole, both judged already."""
+    heard = [part for part in parts if part.intent != OUT_OF_SCOPE]
+    if not heard and joined.intent == OUT_OF_SCOPE:
+        return joined
+    ranking = lead(joined, parts)
+    best = ranking[0]
+    return replace(
+        joined,
+        intent=best.intent,
+        confidence=best.confidence,
+        ranking=ranking,
+        wants=leading(best, wanted(heard or [joined])),
+        stranger=min(part.stranger for part in (joined, *parts)),
+    )
+
+
+def leading(best: Ranked, wants: Sequence[Ranked]) -> tuple[Ranked, ...]:
+    """The wants with the best one in front."""
+    return (best, *(want for want in wants if want.intent != best.intent))
 
 
 def lead(joined: Understanding, parts: Sequence[Understanding]) -> tuple[Ranked, ...]:

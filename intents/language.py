@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from enum import StrEnum
 
-from intents.normalize import MARKS
-from intents.understanding import Ranked
+from intents.normalize import MARKS, Normalized
+from intents.taxonomy import OUT_OF_SCOPE
+from intents.understanding import Ranked, Understanding
 
 _HAN = re.compile(r"[㐀-鿿]")
 _LATIN = re.compile(r"[a-zà-ɏ]")
@@ -48,7 +49,26 @@ def script_of(text: str) -> Script:
     return Script.MARKS
 
 
-def answer_without_model(text: str, script: Script) -> Ranked | None:
+def understood_without_model(normalized: Normalized, *, engine: str) -> Understanding | None:
+    """The verdict on anything that is not Chinese talk; None when the model must judge."""
+    script = script_of(normalized.text)
+    if script is Script.CHINESE:
+        return None
+    plain = _plain_intent(normalized.text, script)
+    best = plain or Ranked(OUT_OF_SCOPE, 1.0)
+    certain = (plain,) if plain else ()
+    return Understanding(
+        text=normalized.original,
+        intent=best.intent,
+        confidence=best.confidence,
+        ranking=certain,
+        engine=engine,
+        wants=certain,
+        stranger=1 - plain.confidence if plain else 1.0,
+    )
+
+
+def _plain_intent(text: str, script: Script) -> Ranked | None:
     """The intent of the few non-Chinese messages that are plain, e.g. a number or "ok"."""
     if script is Script.REFERENCE:
         return Ranked("provide_info", 0.9)

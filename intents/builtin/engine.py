@@ -7,12 +7,12 @@ from dataclasses import replace
 from datetime import datetime
 
 from intents.builtin.model import BuiltinModel
-from intents.bursts import clauses, lead, wanted
+from intents.bursts import clauses, leading, merged, wanted
 from intents.entities import EntityExtractor
-from intents.language import Script, answer_without_model, script_of
-from intents.normalize import normalize
+from intents.language import understood_without_model
+from intents.normalize import Normalized, normalize
 from intents.taxonomy import OUT_OF_SCOPE
-from intents.understanding import Entity, Ranked, Understanding
+from intents.understanding import Ranked, Understanding
 
 _TOP = 5
 _LONGEST_MESSAGE = 10_000
@@ -44,12 +44,13 @@ class BuiltinEngine:
     def judge(self, text: str, now: datetime | None = None) -> Understanding:
         """`understand` for callers without an event loop."""
         normalized = normalize(text[:_LONGEST_MESSAGE])
-        found = self._extractor.extract(normalized, now)
-        verdict = self._verdict(text, normalized.text, found)
+        verdict = self._verdict(normalized)
         parts = clauses(normalized.text[:_LONGEST_JUDGED])
-        if len(parts) < 2 or verdict.intent == OUT_OF_SCOPE:
-            return verdict
-        return _with_wants(verdict, wanted([verdict, *(self._verdict(p, p) for p in parts)]))
+        if len(parts) > 1 and verdict.intent != OUT_OF_SCOPE:
+            said = [verdict, *(self._verdict(normalize(part)) for part in parts)]
+            best = Ranked(verdict.intent, verdict.confidence)
+            verdict = replace(verdict, wants=leading(best, wanted(said)))
+        return replace(verdict, text=text, entities=self._extractor.extract(normalized, now))
 
     def judge_burst(self, lines: Sequence[str], now: datetime | None = None) -> Understanding:
         """`understand_burst` for callers without an event loop."""
@@ -57,63 +58,21 @@ class BuiltinEngine:
         joined = self.judge("\n".join(spoken), now)
         if len(spoken) < 2:
             return joined
-        parts = [self.judge(line, now) for line in spoken]
-        ranking = lead(joined, parts)
-        heard = [part for part in parts if part.intent != OUT_OF_SCOPE]
-        if not heard and joined.intent == OUT_OF_SCOPE:
-            return joined
-        best = ranking[0]
-        wants = wanted([*parts, *(one for one in (joined,) if not heard)])
-        return Understanding(
-            text=joined.text,
-            intent=best.intent,
-            confidence=best.confidence,
-            ranking=ranking,
-            entities=joined.entities,
-            engine=self.name,
-            wants=_leading(best, wants),
-            stranger=min(part.stranger for part in (joined, *parts)),
-        )
+        return merged(joined, [self.judge(line, now) for line in spoken])
 
-    def _verdict(self, text: str, normal: str, entities: tuple[Entity, ...] = ()) -> Understanding:
-        script = script_of(normal)
-        if script is not Script.CHINESE:
-            return self._without_model(text, normal, script, entities)
-        guess = self._model.guess(normal[:_LONGEST_JUDGED])
+    def _verdict(self, normalized: Normalized) -> Understanding:
+        plain = understood_without_model(normalized, engine=self.name)
+        if plain is not None:
+            return plain
+        guess = self._model.guess(normalized.text[:_LONGEST_JUDGED])
         ranking = self._model.ranking(guess, _TOP)
         best = Ranked(OUT_OF_SCOPE, guess.stranger) if guess.refused else ranking[0]
         return Understanding(
-            text=text,
+            text=normalized.original,
             intent=best.intent,
             confidence=best.confidence,
             ranking=ranking,
-            entities=entities,
             engine=self.name,
             wants=() if guess.refused else (best,),
             stranger=guess.stranger,
         )
-
-    def _without_model(
-        self, text: str, normal: str, script: Script, entities: tuple[Entity, ...]
-    ) -> Understanding:
-        plain = answer_without_model(normal, script)
-        best = plain or Ranked(OUT_OF_SCOPE, 1.0)
-        return Understanding(
-            text=text,
-            intent=best.intent,
-            confidence=best.confidence,
-            ranking=(plain,) if plain else (),
-            entities=entities,
-            engine=self.name,
-            wants=(plain,) if plain else (),
-            stranger=1 - plain.confidence if plain else 1.0,
-        )
-
-
-def _with_wants(verdict: Understanding, wants: tuple[Ranked, ...]) -> Understanding:
-    best = Ranked(verdict.intent, verdict.confidence)
-    return replace(verdict, wants=_leading(best, wants))
-
-
-def _leading(best: Ranked, wants: Sequence[Ranked]) -> tuple[Ranked, ...]:
-    return (best, *(want for want in wants if want.intent != best.intent))
