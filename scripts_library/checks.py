@@ -10,7 +10,7 @@ from pathlib import Path
 
 from .errors import Finding, TemplateError
 from .faults import suggestion
-from .model import FilePart, ImagePart, LinkPart, MiniProgramPart, Part, Script, TextPart
+from .model import FilePart, ImagePart, LinkPart, MiniProgramPart, Occasion, Part, Script, TextPart
 from .variables import STANDARD_VARIABLES, parse_template
 
 TEXT_BYTES = 2048
@@ -22,7 +22,7 @@ IMAGE_BYTES = 10 * 1024 * 1024
 FILE_BYTES = 20 * 1024 * 1024
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg")
 
-_CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 
 Path_ = tuple[str | int, ...]
 
@@ -42,6 +42,9 @@ def check_script(
     """Everything wrong with one script; `assets` is the folder of its images and files."""
     yield from _unknown_words("intents", "意图", script.intents, vocabulary.intents)
     yield from _unknown_words("stages", "阶段", script.stages, vocabulary.stages)
+    if script.occasion is Occasion.REPLY and not script.intents:
+        mend = "写上 intents，或把 occasion 改成 unclear"
+        yield Finding(("occasion",), "回复客户的话术没有意图，永远不会被选中", mend)
     known = {*STANDARD_VARIABLES, *vocabulary.variables, *script.variables}
     for position, part in enumerate(script.parts):
         for path, value, limit in templates_of(part):

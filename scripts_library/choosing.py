@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from .errors import RenderingError
 from .index import Indexed, ScriptIndex
 from .learning import TRUSTED_TRIALS, ScriptStats
-from .model import Occasion, Script
+from .model import OCCASION_LABELS, WORDLESS, Occasion, Script
 from .rendering import render_script, rendered_text
 from .rules import DEFAULT_RULES, ChoosingRules
 from .scoring import Factor, Relevance, factors_of, is_far, score_of
@@ -27,6 +27,11 @@ class _Candidate:
     @property
     def order(self) -> tuple[float, str]:
         return -self.score, self.script.id
+
+    @property
+    def auto(self) -> bool:
+        """A guess, or words meant for quite another stage, never go out by themselves."""
+        return self.script.auto and not self.far and not self.relevance.guess
 
 
 def choose(
@@ -88,7 +93,8 @@ class _Choosing:
     def _topical(self) -> list[tuple[Script, Relevance]]:
         found: dict[str, tuple[Script, Relevance]] = {}
         for intent, relevance in self._intents().items():
-            for script in self._usable(self._index.for_intent(intent)):
+            usable = self._usable(self._index.for_intent(intent), strictly=relevance.guess)
+            for script in usable:
                 found.setdefault(script.id, (script, relevance))
         return list(found.values())
 
@@ -110,6 +116,7 @@ class _Choosing:
                 confidence * rules.second_intent,
                 f"也可能是：{self._spoken(intent, confidence)}",
                 intent,
+                guess=True,
             )
             for intent, confidence in situation.ranking
             if confidence >= rules.second_intent_floor
@@ -128,19 +135,25 @@ class _Choosing:
         return [(script, Relevance(base, reason)) for script in usable]
 
     def _on_occasion(self) -> list[tuple[Script, Relevance]]:
-        reason = f"场合匹配：{_OCCASION_LABELS[self._situation.occasion]}"
-        usable = self._usable(self._index.for_occasion(self._situation.occasion))
-        return [(script, Relevance(self._rules.unclear_base, reason)) for script in usable]
+        occasion, base = self._situation.occasion, self._rules.unclear_base
+        found = self._for_occasion(occasion, base)
+        if occasion in WORDLESS:
+            found += self._for_occasion(Occasion.MEDIA, base * self._rules.second_intent)
+        return found
 
-    def _usable(self, scripts: Iterable[Indexed]) -> list[Script]:
-        """Scripts without obstacles; those for far-off stages only when there is no other."""
+    def _for_occasion(self, occasion: Occasion, base: float) -> list[tuple[Script, Relevance]]:
+        relevance = Relevance(base, f"场合匹配：{OCCASION_LABELS[occasion]}")
+        return [(s, relevance) for s in self._usable(self._index.for_occasion(occasion))]
+
+    def _usable(self, scripts: Iterable[Indexed], *, strictly: bool = False) -> list[Script]:
+        """Scripts without obstacles; unless `strictly`, for far-off stages when no other is."""
         usable = [
             indexed.script
             for indexed in scripts
             if next(_obstacles(indexed, self._situation, self._rules), None) is None
         ]
         near = [s for s in usable if not is_far(s, self._situation, self._rules)]
-        return near or usable
+        return near if near or strictly else usable
 
     def _candidate(self, script: Script, relevance: Relevance, exploring: bool) -> _Candidate:
         stats = self._stats.get(script.id)
@@ -151,18 +164,6 @@ class _Choosing:
     def _trials(self, script: Script) -> int:
         stats = self._stats.get(script.id)
         return stats.trials if stats is not None else 0
-
-
-_OCCASION_LABELS = {
-    Occasion.REPLY: "回复",
-    Occasion.UNCLEAR: "没听懂",
-    Occasion.MEDIA: "收到图片、语音或文件",
-    Occasion.OFF_HOURS: "非营业时间",
-    Occasion.HANDOVER: "转人工",
-    Occasion.OPENER: "主动开场",
-    Occasion.CARE: "售后关怀",
-    Occasion.WIN_BACK: "唤回老客",
-}
 
 
 def _obstacles(indexed: Indexed, situation: Situation, rules: ChoosingRules) -> Iterator[str]:
@@ -211,7 +212,7 @@ def _rendered(
             score=candidate.score,
             reasons=_reasons(candidate),
             title=candidate.script.title,
-            auto=candidate.script.auto and not candidate.far,
+            auto=candidate.auto,
             intent=candidate.relevance.intent,
         )
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from pydantic_core import ErrorDetails
 
 from .errors import Finding
+from .model import Occasion
 
 KEYS: dict[str, tuple[str, ...]] = {
     "script": (
@@ -30,7 +31,6 @@ KEYS: dict[str, tuple[str, ...]] = {
     "miniprogram": ("appid", "title", "page", "image"),
     "valid": ("from", "until"),
 }
-OCCASIONS = "reply、unclear、media、off_hours、handover、opener、care、win_back"
 
 
 def closest(word: str, known: Iterable[str]) -> str | None:
@@ -79,7 +79,11 @@ def finding_of(error: ErrorDetails) -> Finding:
                 path, f"「{name}」应当是 0.1 到 5 之间的数", "平常的话术不写，重点的写 2"
             )
         case "enum":
-            return Finding(path, f"不认识的场合「{error['input']}」", f"改用：{OCCASIONS}")
+            return Finding(
+                path,
+                f"不认识的场合「{error['input']}」",
+                suggestion(str(error["input"]), Occasion),
+            )
         case "list_type":
             return Finding(path, f"「{name}」应当是列表", "每项一行，前面写「- 」")
         case "model_type" | "dict_type" | "model_attributes_type":

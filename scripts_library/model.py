@@ -10,16 +10,57 @@ from typing import Any, ClassVar
 
 
 class Occasion(StrEnum):
-    """When a script speaks: in answer to an intent, or on one of these other occasions."""
+    """When a script speaks: in answer to an intent, or on one of these other occasions.
+
+    `MEDIA` is for any message without words; `IMAGE` to `STICKER` are for that kind only.
+    """
 
     REPLY = "reply"
     UNCLEAR = "unclear"
     MEDIA = "media"
+    IMAGE = "image"
+    VOICE = "voice"
+    VIDEO = "video"
+    FILE = "file"
+    LOCATION = "location"
+    CARD = "card"
+    STICKER = "sticker"
     OFF_HOURS = "off_hours"
     HANDOVER = "handover"
     OPENER = "opener"
     CARE = "care"
     WIN_BACK = "win_back"
+
+
+WORDLESS = frozenset(
+    {
+        Occasion.IMAGE,
+        Occasion.VOICE,
+        Occasion.VIDEO,
+        Occasion.FILE,
+        Occasion.LOCATION,
+        Occasion.CARD,
+        Occasion.STICKER,
+    }
+)
+
+OCCASION_LABELS = {
+    Occasion.REPLY: "回复",
+    Occasion.UNCLEAR: "没听懂",
+    Occasion.MEDIA: "收到图文语音",
+    Occasion.IMAGE: "收到图片",
+    Occasion.VOICE: "收到语音",
+    Occasion.VIDEO: "收到视频",
+    Occasion.FILE: "收到文件",
+    Occasion.LOCATION: "收到位置",
+    Occasion.CARD: "收到名片或链接",
+    Occasion.STICKER: "收到表情",
+    Occasion.OFF_HOURS: "非营业时间",
+    Occasion.HANDOVER: "转人工",
+    Occasion.OPENER: "主动开场",
+    Occasion.CARE: "售后关怀",
+    Occasion.WIN_BACK: "唤回老客",
+}
 
 
 @dataclass(frozen=True, slots=True)

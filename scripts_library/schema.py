@@ -7,6 +7,7 @@ from datetime import date
 from typing import Annotated, Any
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -32,7 +33,7 @@ from .model import (
 )
 
 ID_PATTERN = r"^[a-z0-9_.-]{1,100}$"
-PART_KINDS = ("text", "image", "link", "miniprogram", "file")
+SEPARATORS = "、,，;；\n"
 
 
 def _listed(value: object) -> object:
@@ -52,7 +53,26 @@ def _bare_date(value: object) -> object:
     raise PydanticCustomError("bare_date", "日期看不懂", {"mend": "写成 2026-11-01 这样的日期"})
 
 
-Word = Annotated[str, Field(min_length=1, max_length=64)]
+def _single(word: str) -> str:
+    if any(separator in word for separator in SEPARATORS):
+        fault = "「{word}」里有顿号、逗号或分号"
+        raise PydanticCustomError(
+            "several_words", fault, {"word": word, "mend": "拆成列表里的几项"}
+        )
+    return word
+
+
+def _named(variables: dict[str, str]) -> dict[str, str]:
+    for name in variables:
+        if not name.isidentifier():
+            mend = "只用字母、数字、下划线或汉字，不以数字开头"
+            raise PydanticCustomError(
+                "variable_name", "变量名「{name}」写法不对", {"name": name, "mend": mend}
+            )
+    return {name: " ".join(meaning.split()) for name, meaning in variables.items()}
+
+
+Word = Annotated[str, Field(min_length=1, max_length=64), AfterValidator(_single)]
 Words = Annotated[list[Word], BeforeValidator(_listed)]
 Filled = Annotated[str, Field(min_length=1)]
 Day = Annotated[date | None, BeforeValidator(_bare_date)]
@@ -145,7 +165,7 @@ class ScriptEntry(Entry):
     occasion: Occasion | None = None
     tags: TagsEntry = TagsEntry()
     parts: Annotated[list[PartEntry], Field(min_length=1, max_length=5)]
-    variables: dict[str, str] = {}
+    variables: Annotated[dict[str, str], AfterValidator(_named)] = {}
     valid: ValidityEntry | None = None
     auto: Annotated[bool, Field(strict=True)] = False
     weight: Annotated[float, Field(ge=0.1, le=5, strict=True)] = 1.0

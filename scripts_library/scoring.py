@@ -28,6 +28,7 @@ class Relevance:
     reason: str
     intent: str | None = None
     wanted: bool = False
+    guess: bool = False
 
 
 def score_of(relevance: Relevance, factors: Collection[Factor]) -> float:
