@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
 from aiohttp import web
 
+from . import reception, visits
 from .errors import ApiError, SandboxError
-from .journal import Entry
-from .keys import CLOSING, PLATFORM, SENDER
-from .platform import Customer, Platform
-from .sample import DEFAULT_ACCOUNT
-from .sessions import REPLIES_PER_WINDOW, WINDOW_SECONDS, State
+from .keys import PLATFORM, SENDER
+from .live import stream
+from .platform import Platform
+from .sample import GUIDES
 from .timeline import Message
-from .wording import STATES
+from .views import shown_customer, shown_message
 
-PING_SECONDS = 15.0
+LARGEST_PICTURE = 2 * 1024 * 1024
 
 
 @web.middleware
@@ -48,6 +48,7 @@ async def overview(request: web.Request) -> web.Response:
             "console_url": settings.console_url,
             "callback_url": settings.callback_url,
             "now": platform.clock().isoformat(),
+            "guides": GUIDES,
             "clock_ahead_seconds": platform.clock.offset.total_seconds(),
             "customers": [shown_customer(platform, one) for one in platform.customers()],
             "faults": platform.faults.listing(),
@@ -100,6 +101,43 @@ async def write(request: web.Request) -> web.Response:
             raise ValueError("消息是空的")
         message = platform.customer_writes(external_userid, text)
     return _json(shown_message(message), status=201)
+
+
+async def send_picture(request: web.Request) -> web.Response:
+    """The customer sends a picture: the request's body is the file."""
+    platform, external_userid = request.app[PLATFORM], request.match_info["customer"]
+    data = await request.read()
+    if len(data) > LARGEST_PICTURE:
+        raise ValueError("图片超过 2 MB")
+    suffix = {"image/png": "png", "image/jpeg": "jpg"}.get(request.content_type)
+    if suffix is None:
+        raise ValueError("只支持 png 和 jpg 图片")
+    stored = platform.media.add(
+        "image",
+        data,
+        filename=f"picture.{suffix}",
+        content_type=request.content_type,
+        now=platform.now(),
+    )
+    message = platform.customer_sends(external_userid, "image", {"media_id": stored.media_id})
+    return _json(shown_message(message), status=201)
+
+
+async def media(request: web.Request) -> web.Response:
+    """A picture for the phone; anything else is only offered as a download."""
+    platform = request.app[PLATFORM]
+    stored = platform.media.get(request.match_info["media"], platform.now())
+    kind = stored.content_type if stored.kind == "image" else "application/octet-stream"
+    headers = {"Content-Type": kind, "X-Content-Type-Options": "nosniff"}
+    return web.Response(body=stored.data, headers=headers)
+
+
+async def act(request: web.Request) -> web.Response:
+    """Something else a customer or a guide does: `{"act": …}` with its fields."""
+    body = await _body(request)
+    platform, external_userid = request.app[PLATFORM], request.match_info["customer"]
+    done = ACTS[str(body["act"])](platform, external_userid, body)
+    return _json(shown_message(done) if done else {}, status=201)
 
 
 async def list_faults(request: web.Request) -> web.Response:
@@ -172,97 +210,21 @@ async def verify(request: web.Request) -> web.Response:
     return _json({"passed": attempt.status == 200, "milliseconds": attempt.milliseconds})
 
 
-async def stream(request: web.Request) -> web.StreamResponse:
-    """Server-sent events: new lines of the record, and hints of what to read again."""
-    platform, closing = request.app[PLATFORM], request.app[CLOSING]
-    response = web.StreamResponse(
-        headers={"Content-Type": "text/event-stream", "Cache-Control": "no-cache"}
-    )
-    await response.prepare(request)
-    queue: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
-
-    def on_entry(entry: Entry) -> None:
-        queue.put_nowait({"entry": entry.shown()})
-
-    def on_change(what: str) -> None:
-        queue.put_nowait({"changed": what})
-
-    platform.journal.listeners.append(on_entry)
-    platform.change_listeners.append(on_change)
-    try:
-        await _relay(response, queue, closing)
-    except ConnectionError:
-        pass
-    finally:
-        platform.journal.listeners.remove(on_entry)
-        platform.change_listeners.remove(on_change)
-    return response
-
-
-async def _relay(
-    response: web.StreamResponse, queue: asyncio.Queue[dict[str, Any]], closing: asyncio.Event
-) -> None:
-    stop = asyncio.ensure_future(closing.wait())
-    try:
-        await response.write(b"retry: 1000\n\n")
-        while not closing.is_set():
-            take = asyncio.ensure_future(queue.get())
-            await asyncio.wait(
-                {take, stop}, timeout=PING_SECONDS, return_when=asyncio.FIRST_COMPLETED
-            )
-            if take.done():
-                text = json.dumps(take.result(), ensure_ascii=False)
-                await response.write(f"data: {text}\n\n".encode())
-            else:
-                take.cancel()
-                await response.write(b": ping\n\n")
-    finally:
-        stop.cancel()
-
-
-def shown_customer(platform: Platform, customer: Customer) -> dict[str, Any]:
-    """A customer with the session, as the page shows it."""
-    now = platform.now()
-    session = platform.sessions.get(DEFAULT_ACCOUNT, customer.external_userid)
-    state = session.state_at(now)
-    left = max(0, session.asked_at + WINDOW_SECONDS - now) if session.asked_at else 0
-    open_window = state in {State.NEW, State.ASSISTANT}
-    return {
-        "external_userid": customer.external_userid,
-        "nickname": customer.nickname,
-        "sketch": {"zh": customer.sketch, "en": customer.sketch_en},
-        "face": customer.face,
-        "refuses": customer.refuses,
-        "unread": platform.unread(customer.external_userid),
-        "state": int(state),
-        "state_words": dict(zip(("zh", "en"), STATES[state], strict=True)),
-        "replies_left": REPLIES_PER_WINDOW - session.replies if open_window else 0,
-        "window_seconds": left,
-        "last": _last(platform, customer.external_userid),
-    }
-
-
-def _last(platform: Platform, external_userid: str) -> dict[str, Any] | None:
-    shown = [m for m in platform.timeline.of_customer(external_userid, last=6) if _visible(m)]
-    return shown_message(shown[-1]) if shown else None
-
-
-def _visible(message: Message) -> bool:
-    return message.msgtype != "event" and message.fate != "failed"
-
-
-def shown_message(message: Message) -> dict[str, Any]:
-    """A message as the page shows it."""
-    return {
-        "seq": message.seq,
-        "msgid": message.msgid,
-        "origin": int(message.origin),
-        "servicer": message.servicer,
-        "msgtype": message.msgtype,
-        "content": message.content,
-        "at": message.at,
-        "fate": message.fate.value,
-    }
+ACTS: dict[str, Callable[[Platform, str, dict[str, Any]], Message | None]] = {
+    "enter": lambda platform, who, body: visits.enter(
+        platform, who, scene=str(body.get("scene", "")), scene_param=str(body.get("param", ""))
+    ),
+    "tap": lambda platform, who, body: visits.tap_menu(
+        platform, who, str(body["msgid"]), int(body["place"])
+    ),
+    "recall": lambda platform, who, body: visits.recall(platform, who, str(body["msgid"])),
+    "refuse": lambda platform, who, body: visits.refuse(platform, who, bool(body["refuses"])),
+    "take": lambda platform, who, body: reception.take(platform, who, str(body["userid"])),
+    "reply": lambda platform, who, body: reception.reply(
+        platform, who, str(body["userid"]), str(body["text"])
+    ),
+    "end": lambda platform, who, body: reception.end(platform, who),
+}
 
 
 async def _body(request: web.Request) -> dict[str, Any]:
@@ -291,6 +253,9 @@ def routes() -> list[web.RouteDef]:
         web.post(f"{base}/customers", add_customer),
         web.get(f"{base}/customers/{{customer}}/messages", thread),
         web.post(f"{base}/customers/{{customer}}/messages", write),
+        web.post(f"{base}/customers/{{customer}}/pictures", send_picture),
+        web.post(f"{base}/customers/{{customer}}/acts", act),
+        web.get(f"{base}/media/{{media}}", media),
         web.get(f"{base}/faults", list_faults),
         web.post(f"{base}/faults/clear", clear_faults),
         web.post(f"{base}/faults/{{fault}}", set_fault),

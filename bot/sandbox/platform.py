@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -219,6 +220,20 @@ class Platform:
             )
         )
 
+    def app_messages(self) -> list[dict[str, Any]]:
+        """What the app has sent to members by `message/send`, oldest first."""
+        rows = self.store.all("SELECT * FROM app_messages ORDER BY seq")
+        return [
+            {
+                "msgid": row["msgid"],
+                "receivers": row["receivers"].split("|"),
+                "msgtype": row["msgtype"],
+                "content": json.loads(row["body"]),
+                "at": row["at"],
+            }
+            for row in rows
+        ]
+
     def session_state(self, external_userid: str, open_kfid: str = DEFAULT_ACCOUNT) -> State:
         """The reception state as the platform would tell it now."""
         return self.sessions.get(open_kfid, external_userid).state_at(self.now())
@@ -235,6 +250,8 @@ class Platform:
 
     def _seed(self) -> None:
         with self.store.transaction():
+            if self.store.fact("opened_at") is None:
+                self.store.remember("opened_at", str(self.now()))
             self.store.run(
                 "INSERT OR IGNORE INTO accounts VALUES (?, ?, ?, 1)",
                 DEFAULT_ACCOUNT,

@@ -11,7 +11,7 @@ from ..errors import ApiError
 from ..faults import Fault
 from ..media import MediaFile
 from ..platform import CallRecord
-from . import access, kf_messages
+from . import access, kf_accounts, kf_messages, kf_sessions, media_files, members
 from .call import Answer, Body, Call, Endpoint
 
 if TYPE_CHECKING:
@@ -19,7 +19,11 @@ if TYPE_CHECKING:
 
 ENDPOINTS: dict[str, Endpoint] = {
     **access.ROUTES,
+    **kf_accounts.ROUTES,
     **kf_messages.ROUTES,
+    **kf_sessions.ROUTES,
+    **media_files.ROUTES,
+    **members.ROUTES,
 }
 SECRET_NAMES = frozenset({"access_token", "corpsecret"})
 
