@@ -200,6 +200,7 @@ async def turn_clock(request: web.Request) -> web.Response:
     body = await _body(request)
     platform = request.app[PLATFORM]
     now = platform.turn_clock(timedelta(seconds=float(body["seconds"])))
+    platform.changed("clock")
     platform.changed("customers")
     return _json({"now": now.isoformat()})
 

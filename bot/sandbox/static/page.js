@@ -1,0 +1,131 @@
+// Puts the page together and keeps it live.
+import { ask, find, make, safely } from "./dom.js";
+import { act, openThread, setSkew, setUpPhone } from "./phone.js";
+import {
+  addEntry, drawFaults, drawPeople, drawSession, setRecord, setUpFaults, setUpRecord, setUpTools,
+} from "./panels.js";
+import { fillWords, word } from "./words.js";
+
+const state = { customers: [], current: "", guides: {}, last: 0 };
+const due = { timer: 0, what: new Set() };
+
+async function start() {
+  fillWords();
+  setUpTabs();
+  setUpRecord();
+  setUpFaults();
+  setUpTools();
+  const all = await ask("overview");
+  find("shop-name").textContent = all.shop_name;
+  document.title = `${all.shop_name} · ${word("title")}`;
+  find("console").href = all.console_url;
+  state.guides = all.guides;
+  setUpPhone({ shop: all.shop_name, now: all.now });
+  setRecord(all.journal);
+  drawFaults(all.faults);
+  state.customers = all.customers;
+  await choose(remembered());
+  listen();
+}
+
+function remembered() {
+  const wanted = location.hash.slice(1) || sessionStorage.getItem("customer");
+  const known = state.customers.some((one) => one.external_userid === wanted);
+  return known ? wanted : state.customers[0].external_userid;
+}
+
+async function choose(id) {
+  state.current = id;
+  sessionStorage.setItem("customer", id);
+  document.body.dataset.tab = "phone";
+  markTabs();
+  await refreshThread();
+  await refreshPeople();
+}
+
+async function refreshThread() {
+  const id = state.current;
+  const customer = await openThread(id);
+  if (id !== state.current) return;
+  drawSession(customer);
+  drawMore(customer);
+}
+
+async function refreshPeople() {
+  state.customers = (await ask("customers")).items;
+  drawPeople(state.customers, state.current, safely(choose));
+  const unread = state.customers.reduce((sum, one) => sum + one.unread, 0);
+  document.body.dataset.unread = unread ? "yes" : "";
+}
+
+function drawMore(customer) {
+  const item = (text, body) => make("button", {
+    type: "button", textContent: text,
+    on: { click: safely(async () => { find("more").open = false; await act(body); }) },
+  });
+  const refuses = !customer.refuses;
+  find("more-menu").replaceChildren(
+    item(word("enter"), { act: "enter", scene: "poster" }),
+    item(word(refuses ? "refuse" : "accept"), { act: "refuse", refuses }),
+    ...Object.entries(state.guides).slice(0, 1).map(([userid, name]) => item(
+      word("take", { name }), { act: "take", userid })),
+    item(word("end"), { act: "end" }),
+  );
+}
+
+function listen() {
+  const source = new EventSource("/sandbox/api/stream");
+  source.onopen = safely(async () => {
+    showLive(true);
+    const all = await ask("overview");
+    setRecord(all.journal);
+    drawFaults(all.faults);
+    later("customers");
+  });
+  source.onerror = () => showLive(false);
+  source.onmessage = (event) => {
+    const news = JSON.parse(event.data);
+    if (news.entry) addEntry(news.entry);
+    if (news.changed) later(news.changed);
+  };
+  document.addEventListener("visibilitychange", () => { if (!document.hidden) later("threads"); });
+  window.addEventListener("pagehide", () => source.close());
+}
+
+function later(what) {
+  due.what.add(what);
+  clearTimeout(due.timer);
+  due.timer = setTimeout(safely(refresh), 60);
+}
+
+async function refresh() {
+  const what = new Set(due.what);
+  due.what.clear();
+  if (what.has("faults")) drawFaults((await ask("faults")).items);
+  if (what.has("clock")) setSkew((await ask("overview")).now);
+  if (what.has("threads") || what.has("customers")) {
+    await refreshThread();
+    await refreshPeople();
+  }
+}
+
+function showLive(on) {
+  find("live").classList.toggle("off", !on);
+  find("live").lastElementChild.textContent = word(on ? "live" : "offline");
+}
+
+function setUpTabs() {
+  find("tabs").replaceChildren(...["people", "phone", "record", "faults"].map((name) => make("button", {
+    type: "button", textContent: word(name), data: { name },
+    on: { click: () => { document.body.dataset.tab = name; markTabs(); } },
+  })));
+  markTabs();
+}
+
+function markTabs() {
+  for (const button of find("tabs").children) {
+    button.setAttribute("aria-pressed", String(button.dataset.name === document.body.dataset.tab));
+  }
+}
+
+start().catch((error) => { document.body.prepend(make("p", { className: "toast", textContent: error.message })); });

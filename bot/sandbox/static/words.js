@@ -1,0 +1,71 @@
+// Every text of the page that is not told by the platform, in both languages.
+const WORDS = {
+  zh: {
+    title: "企业微信沙盒", subtitle: "本机演示，不连接真实的企业微信；客户都是虚构的。",
+    console: "打开导购工作台", people: "客户", steps: "三步体验",
+    step1: "在手机上替客户写一句话", step2: "到导购工作台挑一条建议，批准",
+    step3: "回到手机，看客户收到的回复", more: "更多", service: "微信客服", send: "发送",
+    record: "实时记录", nothing: "还没有动静。替客户写一句话试试。", faults: "故障演练",
+    faultsHint: "打开一个，再发消息，看机器人怎样应对。", calm: "全部恢复", tools: "其他",
+    live: "实时", offline: "连接断开，正在重连", other: "English", all: "全部", push: "推送",
+    call: "调用", customer: "客户", always: "一直", next1: "仅下 1 次", next3: "下 3 次",
+    some: "约三成", left: "还剩 {n} 次", hour: "快进 1 小时", twoDays: "快进 48 小时",
+    verify: "验证回调地址", verified: "回调地址验证通过（{n} 毫秒）",
+    unverified: "回调地址没有通过验证，机器人启动了吗？", phone: "手机", album: "相册",
+    sample: "示例图片", place: "位置", recall: "撤回上一条", recalled: "你撤回了一条消息",
+    write: "替{name}写一句…", enter: "从链接进入会话", refuse: "拒收店里的消息",
+    accept: "不再拒收", take: "导购接入（{name}）", end: "导购结束会话",
+    window: "还可回 {n} 条 · {h} 小时内", refused: "已拒收", today: "", yesterday: "昨天",
+    empty: "你已添加了{name}，现在可以开始聊天了。", failed: "没有成功：{why}",
+    taken: "导购已接入", ended: "会话已结束", entered: "你进入了会话", raw: "原文",
+    ms: "毫秒", clear: "清空", voice: "语音", file: "文件", miniprogram: "小程序",
+    asked: "[图片]", ahead: "沙盒时钟已快进 {n} 小时",
+  },
+  en: {
+    title: "WeCom sandbox", subtitle: "Runs on this computer only; the customers are made up.",
+    console: "Open the guide's desk", people: "Customers", steps: "Three steps",
+    step1: "Write a line as the customer", step2: "At the guide's desk, approve a suggestion",
+    step3: "Come back and read the reply", more: "More", service: "Customer service",
+    send: "Send", record: "Live record", nothing: "Nothing yet. Write a line as a customer.",
+    faults: "Fault drill", faultsHint: "Switch one on, then write, and see how the bot copes.",
+    calm: "All back to normal", tools: "Also", live: "Live", offline: "Reconnecting",
+    other: "中文", all: "All", push: "Pushes", call: "Calls", customer: "Customers",
+    always: "always", next1: "next time", next3: "next 3 times", some: "about 3 in 10",
+    left: "{n} left", hour: "Skip 1 hour", twoDays: "Skip 48 hours",
+    verify: "Verify the callback", verified: "The callback passed ({n} ms)",
+    unverified: "The callback did not pass. Is the bot running?", phone: "Phone",
+    album: "Album", sample: "Sample picture", place: "Location", recall: "Recall last",
+    recalled: "You recalled a message", write: "Write as {name}…",
+    enter: "Open the chat by a link", refuse: "Refuse the shop's messages",
+    accept: "Accept again", take: "A guide takes over ({name})", end: "A guide ends the session",
+    window: "{n} replies left · within {h} h", refused: "Refuses", today: "",
+    yesterday: "Yesterday", empty: "You have added {name}. Say hello.",
+    failed: "It did not work: {why}", taken: "A guide has joined", ended: "The session has ended",
+    entered: "You opened the chat", raw: "Raw", ms: "ms", clear: "Clear", voice: "Voice",
+    file: "File", miniprogram: "Mini-program", asked: "[picture]",
+    ahead: "The sandbox clock is {n} h ahead",
+  },
+};
+
+export const CHIPS = [
+  "这件还有L码吗", "太贵了", "什么时候发货", "能便宜点吗", "我身高165体重110穿什么码", "可以退吗",
+  "发什么快递", "面料会起球吗", "有优惠券吗", "转人工",
+];
+
+export const lang = new URLSearchParams(location.search).get("lang") === "en" ? "en" : "zh";
+
+export function word(name, values = {}) {
+  return Object.entries(values).reduce(
+    (text, [key, value]) => text.replace(`{${key}}`, value), WORDS[lang][name],
+  );
+}
+
+export function fillWords() {
+  document.documentElement.lang = lang === "en" ? "en" : "zh-CN";
+  for (const place of document.querySelectorAll("[data-word]")) {
+    place.textContent = word(place.dataset.word);
+  }
+  const other = document.getElementById("language");
+  other.textContent = word("other");
+  other.href = lang === "en" ? "?" : "?lang=en";
+}
