@@ -69,6 +69,8 @@ def finding_of(error: ErrorDetails) -> Finding:
         case "too_long":
             limit = context["max_length"]
             return Finding(path, f"「{name}」多于 {limit} 项", f"删到 {limit} 项以内")
+        case "string_pattern_mismatch" if not error["input"]:
+            return Finding(path, "编号是空的", "填上编号，例如 price.objection.value")
         case "string_pattern_mismatch":
             mend = "只用小写字母、数字和 _ . -，最多 100 个，例如 price.objection.value"
             return Finding(path, f"编号「{error['input']}」的写法不对", mend)

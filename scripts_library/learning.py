@@ -80,7 +80,8 @@ def wilson_interval(
     rate, spread = successes / trials, z * z / trials
     centre = (rate + spread / 2) / (1 + spread)
     margin = z / (1 + spread) * math.sqrt(rate * (1 - rate) / trials + spread / (4 * trials))
-    return max(0.0, centre - margin), min(1.0, centre + margin)
+    low = 0.0 if successes == 0 else max(0.0, centre - margin)
+    return low, 1.0 if successes == trials else min(1.0, centre + margin)
 
 
 def exploration_bonus(trials: int) -> float:

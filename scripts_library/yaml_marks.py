@@ -140,6 +140,6 @@ def _syntax_fault(error: yaml.YAMLError) -> tuple[int | None, str, str]:
         return line, "冒号的位置不对", "冒号后空一格；文字里带冒号时整段加双引号"
     if isinstance(error, yaml.reader.ReaderError):
         return line, "文件里有不可见的控制字符", "删掉这个字符后重新保存"
-    if "expected a single document" in detail:
+    if "found another document" in detail:
         return line, "一个文件里有两份内容（---）", "拆成两个文件，或删掉 ---"
     return line, f"YAML 写法有误（{detail}）", "检查这一行和上一行的缩进、冒号、引号"

@@ -41,12 +41,21 @@ def read_spreadsheet(
 
     Cells may hold names or, where labels (name → Chinese) are given, their labels.
     """
-    vocabulary = Vocabulary(intents, stages, variables)
+    vocabulary = Vocabulary(
+        _with_labels(intents, intent_labels), _with_labels(stages, stage_labels), variables
+    )
     reading = _Reading(vocabulary, intent_labels or {}, stage_labels or {}, assets)
     reading.run(content)
     if reading.problems:
         raise SpreadsheetError(reading.problems)
     return tuple(reading.scripts)
+
+
+def _with_labels(
+    names: Collection[str] | None, labels: Mapping[str, str] | None
+) -> Collection[str] | None:
+    """Names to accept; the labels, which are names by then, only serve as suggestions."""
+    return None if names is None else [*(labels or {}).values(), *names]
 
 
 @dataclass(slots=True)
