@@ -11,6 +11,7 @@ import yaml
 
 Step = str | int
 MAX_BYTES = 2 * 1024 * 1024
+MAX_DEPTH = 20
 
 _Loader: type[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -60,6 +61,8 @@ def read_marked(path: Path) -> MarkedDocument:
 def parse_marked(text: str) -> MarkedDocument:
     loader = None
     try:
+        if (line := _too_deep(text)) is not None:
+            return _refused(line, "内容嵌套太深", "对照格式说明减少层级")
         loader = _Loader(text)
         node = loader.get_single_node()
         if node is None:
@@ -67,11 +70,22 @@ def parse_marked(text: str) -> MarkedDocument:
         return _Marking(loader).document(node)
     except yaml.YAMLError as error:
         return _refused(*_syntax_fault(error))
-    except RecursionError:
-        return _refused(None, "内容嵌套太深", "对照格式说明减少层级")
     finally:
         if loader is not None:
             loader.dispose()
+
+
+def _too_deep(text: str) -> int | None:
+    """The line at which nesting passes the limit; composing it would overflow the C stack."""
+    depth = 0
+    for event in yaml.parse(text, Loader=_Loader):
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+            if depth > MAX_DEPTH:
+                return event.start_mark.line + 1 if event.start_mark else 1
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+    return None
 
 
 class _Marking:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import zipfile
+import zlib
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -196,8 +197,11 @@ def _refusal(content: bytes) -> tuple[str, str] | None:
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             unpacked = sum(member.file_size for member in archive.infolist())
-    except (zipfile.BadZipFile, ValueError, OSError):
+            if unpacked > MAX_UNPACKED_BYTES:
+                return "文件解压后太大", "删掉多余的工作表和图片，拆成几个文件导入"
+            broken = archive.testzip()
+    except (zipfile.BadZipFile, zlib.error, ValueError, OSError, RuntimeError, EOFError):
         return "不是 .xlsx 文件", "用 Excel 打开后另存为「Excel 工作簿（.xlsx）」"
-    if unpacked > MAX_UNPACKED_BYTES:
-        return "文件解压后太大", "删掉多余的工作表和图片，拆成几个文件导入"
+    if broken is not None:
+        return "文件损坏了", "重新下载或用 Excel 另存一次"
     return None
