@@ -24,7 +24,7 @@ IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg")
 
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 
-Path_ = tuple[str | int, ...]
+Place = tuple[str | int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ def check_script(
         yield from _check_assets(("parts", position), part, assets)
 
 
-def templates_of(part: Part) -> Iterator[tuple[Path_, str, int]]:
+def templates_of(part: Part) -> Iterator[tuple[Place, str, int]]:
     """The fields of a part that may hold variables: path, text, limit in UTF-8 bytes."""
     match part:
         case TextPart(text):
@@ -96,7 +96,7 @@ def _unknown_words(
             yield Finding((key, position), f"不认识的{label}「{word}」", suggestion(word, known))
 
 
-def _check_template(path: Path_, text: str, limit: int, known: set[str]) -> Iterator[Finding]:
+def _check_template(path: Place, text: str, limit: int, known: set[str]) -> Iterator[Finding]:
     size = len(text.encode("utf-8", "surrogatepass"))
     if size > limit:
         fault = f"「{path[-1]}」有 {size} 字节，超过企业微信的 {limit} 字节"
@@ -115,7 +115,7 @@ def _check_template(path: Path_, text: str, limit: int, known: set[str]) -> Iter
         yield Finding(path, f"不认识的变量「{name}」", f"{suggestion(name, known)}；也可以{mend}")
 
 
-def _check_address(path: Path_, part: Part) -> Iterator[Finding]:
+def _check_address(path: Place, part: Part) -> Iterator[Finding]:
     if isinstance(part, LinkPart) and not part.url.startswith(("https://", "http://", "{")):
         yield Finding((*path, "link", "url"), "链接不是网址", "写成 https:// 开头的完整网址")
     if isinstance(part, MiniProgramPart):
@@ -128,7 +128,7 @@ def _check_address(path: Path_, part: Part) -> Iterator[Finding]:
             yield Finding((*path, "miniprogram", "appid"), "小程序的 AppID 要以 wx 开头", mend)
 
 
-def _check_assets(path: Path_, part: Part, folder: Path | None) -> Iterator[Finding]:
+def _check_assets(path: Place, part: Part, folder: Path | None) -> Iterator[Finding]:
     match part:
         case ImagePart(source):
             yield from _check_image((*path, "image"), source, folder)
@@ -140,7 +140,7 @@ def _check_assets(path: Path_, part: Part, folder: Path | None) -> Iterator[Find
             yield from _check_file((*path, "file"), source, folder, FILE_BYTES)
 
 
-def _check_image(path: Path_, source: str, folder: Path | None) -> Iterator[Finding]:
+def _check_image(path: Place, source: str, folder: Path | None) -> Iterator[Finding]:
     if source.startswith("https://"):
         return
     if "://" in source:
@@ -151,7 +151,7 @@ def _check_image(path: Path_, source: str, folder: Path | None) -> Iterator[Find
         yield from _check_file(path, source, folder, IMAGE_BYTES)
 
 
-def _check_file(path: Path_, source: str, folder: Path | None, limit: int) -> Iterator[Finding]:
+def _check_file(path: Place, source: str, folder: Path | None, limit: int) -> Iterator[Finding]:
     if source.startswith("/") or "\\" in source or ".." in source.split("/"):
         mend = "写相对于话术目录的路径，例如 assets/size-chart.png"
         yield Finding(path, f"文件路径「{source}」走出了话术目录", mend)

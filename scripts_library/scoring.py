@@ -133,6 +133,8 @@ def _span(days: float) -> str:
 def _history(
     stats: ScriptStats | None, rules: ChoosingRules, *, exploring: bool
 ) -> Iterator[Factor]:
+    if stats is None and not exploring:
+        return
     stats = stats or ScriptStats()
     if stats.adoption is not None:
         words = f"历史采纳率 {stats.adoption:.0%}（{stats.trials} 次）"

@@ -50,16 +50,6 @@ class Column(StrEnum):
     NOTE = "使用提示"
 
 
-PART_COLUMNS = (
-    Column.KIND,
-    Column.CONTENT,
-    Column.PART_TITLE,
-    Column.PART_DESC,
-    Column.ADDRESS,
-    Column.IMAGE,
-    Column.APPID,
-)
-SCRIPT_COLUMNS = tuple(column for column in Column if column not in PART_COLUMNS)
 REQUIRED_COLUMNS = (Column.ID, Column.TITLE, Column.CONTENT)
 
 

@@ -207,6 +207,20 @@ def test_the_shipped_catalogue_is_in_order() -> None:
     assert any(script.occasion is Occasion.UNCLEAR for script in catalogue)
 
 
+def test_the_readme_examples_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    readme = Path(scripts_library.__file__).with_name("README.md").read_text(encoding="utf-8")
+    [example] = re.findall(r"```yaml\n(.*?)```", readme, re.DOTALL)
+    file = tmp_path / "example.yml"
+    file.write_text(example, encoding="utf-8")
+    assert load_catalogue(file).scripts[0].weight == 1.5
+    [program] = re.findall(r"```python\n(.*?)```", readme, re.DOTALL)
+    monkeypatch.chdir(Path(scripts_library.__file__).parents[1])
+    exec(program, {})
+    assert "意图匹配：complain_price (0.93)" in capsys.readouterr().out
+
+
 def test_the_shipped_json_schema_is_current() -> None:
     file = Path(scripts_library.__file__).with_name("catalogue.schema.json")
     assert json.loads(file.read_text(encoding="utf-8")) == catalogue_json_schema()
