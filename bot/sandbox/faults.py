@@ -74,7 +74,7 @@ CATALOGUE: dict[Fault, Described] = {
         "空页",
         "拉取消息时先给几页空的，同时说“后面还有”。机器人应当继续往下翻。",
         "Empty pages",
-        "Reading messages yields empty pages that say “more to come”. Keep paging.",
+        "Reading messages yields empty pages that say 'more to come'. Keep paging.",
         amount=2,
         unit="页",
     ),

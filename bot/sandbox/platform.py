@@ -15,6 +15,7 @@ from .faults import Faults
 from .journal import Journal, Line
 from .media import MediaShelf
 from .meter import Meter
+from .msgtypes import MSGTYPES
 from .pushes import Push
 from .sample import CUSTOMERS, DEFAULT_ACCOUNT, GUIDES
 from .sessions import Sessions, State
@@ -151,14 +152,16 @@ class Platform:
                 open_kfid, external_userid, Origin.CUSTOMER, msgtype, content, at=now
             )
             self.mark_read(external_userid)
-        said = message.text or f"[{msgtype}]"
-        self.journal.note(
-            Line.CUSTOMER,
-            f"{customer.nickname} 写道：「{said}」",
-            f"{customer.nickname} writes: “{said}”",
-        )
+        self._note_said(customer, message)
         self.notify(open_kfid)
         return message
+
+    def _note_said(self, customer: Customer, message: Message) -> None:
+        zh, en = MSGTYPES.get(message.msgtype, (message.msgtype, message.msgtype))
+        zh_said = f"写道：「{message.text}」" if message.text else f"发来{zh}"
+        en_said = f'writes "{message.text}"' if message.text else f"sends a {en}"
+        name = customer.nickname
+        self.journal.note(Line.CUSTOMER, f"{name} {zh_said}", f"{name} {en_said}")
 
     def add_event(
         self, open_kfid: str, external_userid: str, event_type: str, **fields: object

@@ -64,7 +64,7 @@ def reply(
     platform.journal.note(
         Line.PLATFORM,
         f"{GUIDES[userid]} 在企业微信里回复 {name}：「{text}」",
-        f"A guide answers {name} in WeCom: “{text}”",
+        f'A guide answers {name} in WeCom: "{text}"',
     )
     return message
 

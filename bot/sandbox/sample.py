@@ -25,8 +25,8 @@ CUSTOMERS = (
         "wmSandboxXiaolin00000000000001",
         "小林",
         2,
-        "逛街路过加的店员 · 看中一件羽绒服",
-        "Met a guide in the shop · likes a down jacket",
+        "逛街加的导购 · 看中羽绒服",
+        "Met in the shop · down jacket",
         "bob",
     ),
     SampleCustomer(
@@ -34,7 +34,7 @@ CUSTOMERS = (
         "阿May",
         2,
         "直播间新粉 · 精打细算",
-        "New from the live room · hunts for bargains",
+        "From the live room · bargains",
         "curl",
     ),
     SampleCustomer(
@@ -42,7 +42,7 @@ CUSTOMERS = (
         "周姐",
         2,
         "三年老客 · 常给家人买家居服",
-        "Customer for three years · buys for the family",
+        "Three years · homewear",
         "bun",
     ),
     SampleCustomer(
@@ -50,7 +50,7 @@ CUSTOMERS = (
         "大山",
         1,
         "第一次网购送礼 · 问得很细",
-        "First gift bought online · asks about details",
+        "First gift online · details",
         "crop",
     ),
     SampleCustomer(
@@ -58,7 +58,7 @@ CUSTOMERS = (
         "团团妈",
         2,
         "宝妈 · 关心面料和洗涤",
-        "Young mother · cares about fabric and washing",
+        "Young mother · fabrics",
         "long",
     ),
     SampleCustomer(
@@ -66,7 +66,7 @@ CUSTOMERS = (
         "阿凯",
         1,
         "刚下单四件套 · 等发货有点急",
-        "Just ordered bedding · impatient for delivery",
+        "Waiting for his bedding",
         "cap",
     ),
 )

@@ -71,7 +71,7 @@ class CallbackSender:
             self._platform.journal.note(
                 Line.FAULT,
                 f"故障「推送丢失」：第 {push.number} 号通知没有送出",
-                f"Fault “dropped”: notice {push.number} was not sent",
+                f"Fault 'dropped': notice {push.number} was not sent",
                 ok=False,
             )
             return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from .msgtypes import MSGTYPES
 from .platform import Platform
 from .sessions import State
 
@@ -24,20 +25,6 @@ APIS: dict[str, tuple[str, str]] = {
     "media/get": ("下载素材", "download media"),
     "externalcontact/get": ("查询客户详情", "read a contact"),
     "externalcontact/get_follow_user_list": ("列出导购", "list guides"),
-}
-MSGTYPES: dict[str, tuple[str, str]] = {
-    "text": ("文本", "text"),
-    "image": ("图片", "picture"),
-    "voice": ("语音", "voice"),
-    "video": ("视频", "video"),
-    "file": ("文件", "file"),
-    "link": ("图文链接", "link"),
-    "miniprogram": ("小程序", "mini-program"),
-    "msgmenu": ("菜单", "menu"),
-    "location": ("位置", "location"),
-    "ca_link": ("获客链接", "acquisition link"),
-    "textcard": ("文本卡片", "text card"),
-    "template_card": ("模板卡片", "template card"),
 }
 STATES: dict[State, tuple[str, str]] = {
     State.NEW: ("待处理", "new"),
@@ -113,7 +100,7 @@ def _send(platform: Platform, body: dict[str, Any]) -> tuple[str, str]:
     content = body.get(msgtype)
     gist = content_in_words(msgtype, content) if isinstance(content, dict) else ""
     quoted = f"：「{gist}」" if gist else ""
-    return f"发送{zh}给 {name}{quoted}", f"send {en} to {name}" + (f": “{gist}”" if gist else "")
+    return f"发送{zh}给 {name}{quoted}", f"send {en} to {name}" + (f': "{gist}"' if gist else "")
 
 
 def _sync(answer: dict[str, Any]) -> tuple[str, str]:
@@ -138,7 +125,7 @@ def _transition(platform: Platform, body: dict[str, Any]) -> tuple[str, str]:
         zh, en = STATES[State(int(body.get("service_state", -1)))]
     except (ValueError, TypeError):
         zh, en = "未知状态", "an unknown state"
-    return f"把 {name} 的会话改为「{zh}」", f"move the session of {name} to “{en}”"
+    return f"把 {name} 的会话改为「{zh}」", f"move the session of {name} to '{en}'"
 
 
 def _nickname(platform: Platform, external_userid: str) -> str:

@@ -104,9 +104,9 @@ class Caller:
     def __call__(self, api: str, **body: Any) -> dict[str, Any]:
         return self.raw(api, query={"access_token": self.token()}, body=body)
 
-    def send(self, text: str = "您好", **more: Any) -> dict[str, Any]:
+    def send(self, said: str = "您好", /, **more: Any) -> dict[str, Any]:
         fields = {"touser": XIAOLIN, "open_kfid": DEFAULT_ACCOUNT, "msgtype": "text"}
-        return self("kf/send_msg", **{**fields, "text": {"content": text}, **more})
+        return self("kf/send_msg", **{**fields, "text": {"content": said}, **more})
 
     def sync(self, **more: Any) -> dict[str, Any]:
         return self("kf/sync_msg", **{"open_kfid": DEFAULT_ACCOUNT, **more})

@@ -53,7 +53,7 @@ export function addEntry(entry) {
   if (entries.length && entry.number <= entries[entries.length - 1].number) return;
   entries.push(entry);
   if (entries.length > KEPT) entries.shift();
-  if (visible(entry)) {
+  if (visible(entry) && !fold(entry)) {
     const line = lineOf(entry);
     line.classList.add("fresh");
     find("lines").prepend(line);
@@ -66,8 +66,24 @@ function drawRecord() {
   for (const button of find("filters").children) {
     button.setAttribute("aria-pressed", String(button.dataset.name === filter));
   }
-  find("lines").replaceChildren(...entries.filter(visible).reverse().map(lineOf));
+  find("lines").replaceChildren();
+  for (const entry of entries.filter(visible)) {
+    if (!fold(entry)) find("lines").prepend(lineOf(entry));
+  }
   find("nothing").hidden = find("lines").children.length > 0;
+}
+
+// The same quiet thing again only raises a count; it shows what happened last.
+function fold(entry) {
+  const top = find("lines").firstElementChild;
+  if (!top || !entry.ok || entry.line !== "call" || top.dataset.text !== entry[lang]) return false;
+  const count = Number(top.dataset.count || 1) + 1;
+  const line = lineOf(entry);
+  line.dataset.count = count;
+  line.querySelector("p").append(make("span", { className: "times", textContent: `×${count}` }));
+  if (top.querySelector("details[open]")) line.querySelector("details").open = true;
+  top.replaceWith(line);
+  return true;
 }
 
 const visible = (entry) => filter === "all" || entry.line === filter;
@@ -83,7 +99,7 @@ function lineOf(entry) {
   const inside = entry.raw
     ? make("details", {}, make("summary", {}, head, text), make("pre", { textContent: entry.raw }))
     : make("div", { className: "plain" }, head, text);
-  return make("li", { className: `line ${entry.ok ? "" : "bad"}`, data: { line: entry.line } },
+  return make("li", { className: `line ${entry.ok ? "" : "bad"}`, data: { line: entry.line, text: entry[lang] } },
     make("span", { className: "spot" }, icon(entry.line)), inside);
 }
 

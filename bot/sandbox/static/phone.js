@@ -13,6 +13,10 @@ export function setUpPhone({ shop, now }) {
   find("chips").replaceChildren(...CHIPS.map((text) => make("button", {
     type: "button", textContent: text, on: { click: safely(() => write(text)) },
   })));
+  find("chips").addEventListener("wheel", (event) => {
+    find("chips").scrollLeft += event.deltaY || event.deltaX;
+    event.preventDefault();
+  }, { passive: false });
   find("typing").addEventListener("submit", safely(submit));
   find("line").addEventListener("input", showSend);
   find("plus").addEventListener("click", toggleTray);
