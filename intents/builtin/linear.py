@@ -10,7 +10,7 @@ from math import log
 import numpy as np
 import numpy.typing as npt
 
-from intents.builtin.features import char_features, shape, word_features
+from intents.builtin.features import grams, pairs, shape
 
 Floats = npt.NDArray[np.float32]
 
@@ -25,10 +25,10 @@ class Vocabulary:
     def vectorize(self, text: str) -> tuple[list[int], Floats, float]:
         """Columns, weights and the known share of a normal text's features."""
         shaped = shape(text)
-        chars = self._block(char_features(shaped))
-        words = self._block(word_features(shaped))
-        columns = chars[0] + words[0]
-        return columns, np.concatenate([chars[1], words[1]]), chars[2]
+        near = self._block(grams(shaped))
+        wide = self._block(pairs(shaped))
+        columns = near[0] + wide[0]
+        return columns, np.concatenate([near[1], wide[1]]), (near[2] + wide[2]) / 2
 
     def _block(self, features: Iterable[str]) -> tuple[list[int], Floats, float]:
         counts = Counter(features)

@@ -13,20 +13,37 @@ from scipy.sparse import csr_matrix
 from sklearn.linear_model import LogisticRegression
 from sklearn.svm import LinearSVC
 
-from intents.builtin.features import char_features, shape, word_features
+from intents.builtin.features import grams, pairs, shape
 from intents.builtin.folds import grouped_folds, near_duplicate_groups
 from intents.builtin.linear import Floats, LinearModel, Vocabulary
 from intents.builtin.model import BuiltinModel, Calibration, softmax, stranger_features
 from intents.entities import gazetteer_of
+from intents.language import Script, script_of
 from intents.normalize import normal_text
 from intents.taxonomy import OUT_OF_SCOPE, Taxonomy, load_taxonomy
 from intents.training_data import TrainingData
 
-_FOLDS = 5
+_FOLDS = 3
 _RARE = 2
 _PENALTY = 0.6
+_TOLERANCE = 0.02
 _IN_SCOPE_ANSWERED = 0.85
 _TEMPERATURES = np.geomspace(0.05, 3.0, 60)
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Normal texts as a matrix, with label numbers (out_of_scope is the last label)."""
+
+    texts: tuple[str, ...]
+    targets: npt.NDArray[np.intp]
+    labels: tuple[str, ...]
+    vocabulary: Vocabulary
+    matrix: csr_matrix
+
+    @property
+    def strangers(self) -> npt.NDArray[np.bool_]:
+        return np.asarray(self.targets == len(self.labels) - 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,19 +52,6 @@ class OutOfFold:
 
     scores: Floats
     known: Floats
-    fold_of: npt.NDArray[np.intp]
-
-
-@dataclass(frozen=True, slots=True)
-class Rows:
-    """Normal texts with label numbers (out_of_scope is the last label)."""
-
-    texts: tuple[str, ...]
-    targets: npt.NDArray[np.intp]
-    labels: tuple[str, ...]
-
-    def take(self, chosen: npt.NDArray[np.intp]) -> Rows:
-        return Rows(tuple(self.texts[i] for i in chosen), self.targets[chosen], self.labels)
 
 
 def train(
@@ -55,21 +59,26 @@ def train(
 ) -> BuiltinModel:
     """Fit the model on all rows and its calibration on out-of-fold predictions."""
     rows = as_rows(data, taxonomy or load_taxonomy())
-    held_out = out_of_fold(rows)
+    weights, bias = fit(rows, np.arange(len(rows.texts)))
     return BuiltinModel(
         labels=rows.labels,
-        linear=fit_linear(rows),
-        calibration=calibrate(rows, held_out),
+        linear=LinearModel(rows.vocabulary, weights, bias),
+        calibration=calibrate(rows, out_of_fold(rows)),
         gazetteer=gazetteer_of(data),
         data_hash=data_hash,
     )
 
 
 def as_rows(data: TrainingData, taxonomy: Taxonomy) -> Rows:
+    """The examples that the model itself will have to judge."""
     labels = (*taxonomy.names, OUT_OF_SCOPE)
     number = {label: i for i, label in enumerate(labels)}
-    texts = tuple(normal_text(example.text) for example in data.examples)
-    return Rows(texts, np.array([number[one.intent] for one in data.examples]), labels)
+    judged = [(normal_text(one.text), number[one.intent]) for one in data.examples]
+    judged = [row for row in judged if script_of(row[0]) is Script.CHINESE]
+    texts = tuple(text for text, _ in judged)
+    vocabulary = build_vocabulary(texts)
+    targets = np.array([target for _, target in judged], dtype=np.intp)
+    return Rows(texts, targets, labels, vocabulary, as_matrix(texts, vocabulary))
 
 
 def out_of_fold(rows: Rows, folds: int = _FOLDS) -> OutOfFold:
@@ -79,24 +88,27 @@ def out_of_fold(rows: Rows, folds: int = _FOLDS) -> OutOfFold:
     scores = np.zeros((len(rows.texts), len(rows.labels)), dtype=np.float32)
     known = np.zeros(len(rows.texts), dtype=np.float32)
     for fold in range(folds):
-        model = fit_linear(rows.take(np.flatnonzero(fold_of != fold)))
-        for row in np.flatnonzero(fold_of == fold):
-            scores[row], known[row] = model.logits(rows.texts[row])
-    return OutOfFold(scores, known, fold_of)
+        seen, held = np.flatnonzero(fold_of != fold), np.flatnonzero(fold_of == fold)
+        weights, bias = fit(rows, seen)
+        scores[held] = rows.matrix[held] @ weights.astype(np.float32) + bias
+        familiar = (rows.matrix[seen].getnnz(axis=0) > 0).astype(np.float32)
+        present = (rows.matrix[held] > 0).astype(np.float32)
+        known[held] = (present @ familiar) / np.maximum(present.sum(axis=1).A1, 1)
+    return OutOfFold(scores, known)
 
 
-def fit_linear(rows: Rows) -> LinearModel:
-    """One-versus-rest linear support vectors on TF-IDF features."""
-    vocabulary = build_vocabulary(rows.texts)
-    matrix = as_matrix(rows.texts, vocabulary)
-    present, targets = np.unique(rows.targets, return_inverse=True)
-    machine = LinearSVC(C=_PENALTY, dual=True, random_state=0)
-    machine.fit(matrix, targets)
-    weights = np.zeros((len(vocabulary.index), len(rows.labels)), dtype=np.float16)
+def fit(
+    rows: Rows, chosen: npt.NDArray[np.intp]
+) -> tuple[npt.NDArray[np.float16], npt.NDArray[np.float32]]:
+    """One-versus-rest linear support vectors; a label without rows gets no say."""
+    present, targets = np.unique(rows.targets[chosen], return_inverse=True)
+    machine = LinearSVC(C=_PENALTY, tol=_TOLERANCE, random_state=0)
+    machine.fit(rows.matrix[chosen], targets)
+    weights = np.zeros((rows.matrix.shape[1], len(rows.labels)), dtype=np.float16)
     bias = np.full(len(rows.labels), float(np.min(machine.intercept_)) - 1, dtype=np.float32)
     weights[:, present] = machine.coef_.T
     bias[present] = machine.intercept_
-    return LinearModel(vocabulary, weights, bias)
+    return weights, bias
 
 
 def build_vocabulary(texts: Sequence[str]) -> Vocabulary:
@@ -104,7 +116,7 @@ def build_vocabulary(texts: Sequence[str]) -> Vocabulary:
     documents: Counter[str] = Counter()
     for text in texts:
         shaped = shape(text)
-        documents.update(set(chain(char_features(shaped), word_features(shaped))))
+        documents.update(set(chain(grams(shaped), pairs(shaped))))
     kept = sorted(one for one, count in documents.items() if count >= _RARE)
     counts = np.array([documents[one] for one in kept], dtype=np.float32)
     idf = np.log((1 + len(texts)) / (1 + counts)) + 1
@@ -121,7 +133,7 @@ def as_matrix(texts: Sequence[str], vocabulary: Vocabulary) -> csr_matrix:
 
 def calibrate(rows: Rows, held_out: OutOfFold) -> Calibration:
     """Pick the temperature, the stranger gate and its threshold on held-out predictions."""
-    stranger = rows.targets == len(rows.labels) - 1
+    stranger = rows.strangers
     temperature = _best_temperature(held_out.scores, rows.targets)
     probabilities = softmax(held_out.scores / temperature)
     features = stranger_features(probabilities, held_out.known)
