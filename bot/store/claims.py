@@ -106,12 +106,8 @@ async def revive(session: AsyncSession, table: type[Work], row_id: int, *, now: 
         "CursorResult[Any]",
         await session.execute(
             update(target)
-            .where(
-                target.id == row_id, target.state.in_([WorkState.FAILED, WorkState.DEAD])
-            )
-            .values(
-                state=WorkState.READY, due_at=now, attempts=0, error=None, finished_at=None
-            )
+            .where(target.id == row_id, target.state.in_([WorkState.FAILED, WorkState.DEAD]))
+            .values(state=WorkState.READY, due_at=now, attempts=0, error=None, finished_at=None)
         ),
     )
     return result.rowcount == 1

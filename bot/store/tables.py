@@ -125,7 +125,9 @@ class StageMove(Base):
     __tablename__ = "stage_move"
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=True)
-    external_userid: Mapped[str] = mapped_column(ForeignKey("customer.external_userid"), index=True)
+    external_userid: Mapped[str] = mapped_column(
+        ForeignKey("customer.external_userid"), index=True
+    )
     from_stage: Mapped[str | None] = mapped_column(String(32))
     to_stage: Mapped[str] = mapped_column(String(32))
     cause: Mapped[str] = mapped_column(String(64))
@@ -142,7 +144,9 @@ class Conversation(Base):
     id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=True)
     kind: Mapped[str] = mapped_column(String(16))
     peer: Mapped[str] = mapped_column(String(64))
-    external_userid: Mapped[str] = mapped_column(ForeignKey("customer.external_userid"), index=True)
+    external_userid: Mapped[str] = mapped_column(
+        ForeignKey("customer.external_userid"), index=True
+    )
     held_since: Mapped[datetime | None]
     held_because: Mapped[str | None] = mapped_column(String(200))
     last_inbound_at: Mapped[datetime | None]
@@ -193,7 +197,9 @@ class Suggestion(Base):
     id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=True)
     burst_id: Mapped[int] = mapped_column(ForeignKey("burst.id"), unique=True)
     conversation_id: Mapped[int] = mapped_column(ForeignKey("conversation.id"))
-    external_userid: Mapped[str] = mapped_column(ForeignKey("customer.external_userid"), index=True)
+    external_userid: Mapped[str] = mapped_column(
+        ForeignKey("customer.external_userid"), index=True
+    )
     status: Mapped[str] = mapped_column(String(16), default=SuggestionStatus.PENDING)
     text: Mapped[str] = mapped_column(Text)
     said_at: Mapped[datetime]

@@ -1,0 +1,261 @@
+"""The composition root: the only place that knows every room and wires them together."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+
+import aiohttp
+from aiohttp import web
+
+from bot import loggers
+from bot.clock import Clock, SystemClock
+from bot.customers.funnel import Funnel, load_funnel
+from bot.customers.profiles import ProfileReader
+from bot.delivery.inbox import Inbox
+from bot.delivery.media import MediaLibrary
+from bot.delivery.outbox import Sender
+from bot.delivery.tokens import StoredTokens
+from bot.delivery.worker import Worker
+from bot.dialogue.bursts import BurstHandler
+from bot.dialogue.conversations import Conversations
+from bot.dialogue.decisions import Decisions
+from bot.dialogue.library import Library
+from bot.dialogue.messages import MessageBook
+from bot.dialogue.policy import Policy
+from bot.dialogue.pulling import Puller, Reconciler, request_pulls
+from bot.errors import SettingsError
+from bot.nlu import make_engine
+from bot.settings import Settings
+from bot.shop import catalogue_folder, choosing_rules, seed_library, shop_variables
+from bot.store.claims import release_dead_leases, worker_name
+from bot.store.database import Database
+from bot.store.migrate import upgrade
+from bot.store.tables import Burst, Outbound
+from bot.web import keys
+from bot.web.application import web_application
+from bot.web.live import Hub
+from bot.web.metrics import Metrics
+from bot.wecom.callback import Callback
+from bot.wecom.client import WeComClient
+from intents import NluEngine, Taxonomy, load_taxonomy
+from scheduler import Ticker
+from scripts_library.sensitive import SensitiveWords
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """What every part is built on; opened first, closed last."""
+
+    settings: Settings
+    clock: Clock
+    database: Database
+    http: aiohttp.ClientSession
+    engine: NluEngine
+    taxonomy: Taxonomy
+    funnel: Funnel
+    metrics: Metrics
+
+
+class Bot:
+    """All parts of one `serve` process, wired but not yet running."""
+
+    def __init__(self, ground: Ground) -> None:
+        settings, clock, database = ground.settings, ground.clock, ground.database
+        self.name = worker_name()
+        self.ground = ground
+        self.client = WeComClient(
+            settings.wecom,
+            ground.http,
+            shared=StoredTokens(database),
+            clock=clock,
+            observe=ground.metrics.observe_call,
+        )
+        self.hub = Hub(database)
+        self.library = Library(database, clock)
+        self.conversations = Conversations(database, clock)
+        self._wire_sending()
+        self._wire_dialogue()
+        self._wire_receiving()
+
+    def _wire_sending(self) -> None:
+        ground = self.ground
+        media = MediaLibrary(
+            ground.database, self.client, ground.clock, root=catalogue_folder(ground.settings)
+        )
+        sender = Sender(ground.database, self.client, media, ground.clock)
+        self.outbox = Worker(
+            ground.database,
+            Outbound,
+            sender.handle,
+            name=self.name,
+            clock=ground.clock,
+            on_settled=self.hub.publish,
+        )
+        self.decisions = Decisions(
+            ground.database,
+            ground.clock,
+            on_change=self.hub.publish,
+            on_send=self.outbox.nudge,
+        )
+
+    def _wire_dialogue(self) -> None:
+        ground, settings = self.ground, self.ground.settings
+        handler = BurstHandler(
+            ground.database,
+            settings,
+            ground.clock,
+            engine=ground.engine,
+            library=self.library,
+            funnel=ground.funnel,
+            policy=Policy(settings.dialogue, SensitiveWords.load()),
+            rules=choosing_rules(settings, ground.taxonomy, ground.funnel),
+            variables=shop_variables(settings.shop),
+            on_suggestion=self.hub.publish,
+            on_send=self.outbox.nudge,
+        )
+        self.bursts = Worker(
+            ground.database, Burst, handler.handle, name=self.name, clock=ground.clock
+        )
+
+    def _wire_receiving(self) -> None:
+        ground, settings = self.ground, self.ground.settings
+        self.profiles = ProfileReader(ground.database, self.client, ground.clock)
+        book = MessageBook(settings.dialogue, ground.funnel, ground.clock)
+        self.puller = Puller(
+            ground.database,
+            self.client,
+            ground.clock,
+            book.store,
+            name=self.name,
+            on_stored=self._messages_stored,
+        )
+        self.reconciler = Reconciler(
+            ground.database, self.client, ground.clock, on_wanted=self.puller.nudge
+        )
+        self.inbox = Inbox(
+            ground.database,
+            ground.clock,
+            on_arrival=lambda session, events: request_pulls(
+                session, events, now=ground.clock.now()
+            ),
+            on_stored=self.puller.nudge,
+        )
+        self.callback = Callback(
+            settings.wecom, ground.clock, max_bytes=settings.http.max_callback_bytes
+        )
+
+    def _messages_stored(self) -> None:
+        self.profiles.nudge()
+        self.bursts.nudge()
+        self.hub.publish()
+
+    @property
+    def loops(self) -> dict[str, Callable[[], Awaitable[None]]]:
+        """What runs for as long as the process serves."""
+        return {
+            "inbox": self.inbox.run,
+            "puller": self.puller.run,
+            "profiles": self.profiles.run,
+            "bursts": self.bursts.run,
+            "outbox": self.outbox.run,
+            "live": self.hub.run,
+        }
+
+    def application(self) -> web.Application:
+        """The web application on top of these parts."""
+        app = web_application()
+        app[keys.SETTINGS] = self.ground.settings
+        app[keys.CLOCK] = self.ground.clock
+        app[keys.DATABASE] = self.ground.database
+        app[keys.FUNNEL] = self.ground.funnel
+        app[keys.TAXONOMY] = self.ground.taxonomy
+        app[keys.METRICS] = self.ground.metrics
+        app[keys.INBOX] = self.inbox
+        app[keys.CALLBACK] = self.callback
+        app[keys.DECISIONS] = self.decisions
+        app[keys.CONVERSATIONS] = self.conversations
+        app[keys.HUB] = self.hub
+        app.on_shutdown.append(self._close_streams)
+        return app
+
+    async def _close_streams(self, _app: web.Application) -> None:
+        self.hub.close()
+
+
+@asynccontextmanager
+async def open_bot(settings: Settings, *, clock: Clock | None = None) -> AsyncIterator[Bot]:
+    """Open the database and the engine and wire a bot.
+
+    Raises `SettingsError` or `StoreError` with one line that says what to mend.
+    """
+    if missing := settings.wecom.missing():
+        raise SettingsError(
+            f"还没有设置 {'、'.join(missing)}：请写进 config.yml 或环境变量。"
+            "没有企业微信账号时，可以先运行 wecom-bot demo 看演示"
+        )
+    clock = clock or SystemClock()
+    database = Database(settings.database.url)
+    try:
+        await upgrade(database)
+        async with aiohttp.ClientSession() as http:
+            taxonomy, funnel = load_taxonomy(), load_funnel()
+            bot = Bot(
+                Ground(
+                    settings=settings,
+                    clock=clock,
+                    database=database,
+                    http=http,
+                    engine=await make_engine(settings.nlu, http),
+                    taxonomy=taxonomy,
+                    funnel=funnel,
+                    metrics=Metrics(),
+                )
+            )
+            await seed_library(bot.library, settings, taxonomy, funnel)
+            yield bot
+    finally:
+        await database.close()
+
+
+@asynccontextmanager
+async def running(bot: Bot) -> AsyncIterator[None]:
+    """Run the bot's loops while the block runs."""
+    ground = bot.ground
+    async with ground.database.write() as session:
+        freed = await release_dead_leases(session, by=bot.name)
+    if freed:
+        loggers.app.info("work of a stopped process is taken up again", rows=freed)
+    tasks = [
+        asyncio.create_task(_guarded(name, loop), name=name) for name, loop in bot.loops.items()
+    ]
+    ticker = Ticker(timezone=ground.settings.shop.timezone)
+    ticker.every(
+        ground.settings.wecom.reconcile_seconds, bot.reconciler.tick, name="reconcile kf accounts"
+    )
+    ticker.start()
+    tasks.append(asyncio.create_task(_once(bot.reconciler.tick)))
+    try:
+        yield
+    finally:
+        ticker.stop()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _guarded(name: str, loop: Callable[[], Awaitable[None]]) -> None:
+    """A loop that breaks by a fault of ours is started again after a moment."""
+    while True:
+        try:
+            await loop()
+        except Exception as error:  # noqa: BLE001, RUF100
+            loggers.app.error("a loop broke and starts again", loop=name, exc_info=error)
+            await asyncio.sleep(1)
+
+
+async def _once(job: Callable[[], Awaitable[None]]) -> None:
+    with suppress(Exception):
+        await job()

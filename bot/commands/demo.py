@@ -1,0 +1,162 @@
+"""`wecom-bot demo`: a sample shop, a WeCom platform on localhost and the bot, in one process."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from bot import loggers
+from bot.commands.serve import known_secrets, serving, stop_signal
+from bot.commands.speaking import say
+from bot.errors import SettingsError
+from bot.settings import LoggingSettings, Settings, load_settings
+
+if TYPE_CHECKING:
+    from bot.sandbox import SandboxSettings
+
+_WELCOME = """
+演示已就绪，两个页面：
+
+  客户的手机   {sandbox}
+  导购工作台   {console}    账号 {user}  密码 {password}
+
+试一试：
+  1. 在手机页面里发「这件还有L码吗」「太贵了」「什么时候发货」
+  2. 到工作台看推荐话术和理由，按 Enter 发送，按 E 改了再发，按 R 驳回
+  3. 回到手机页面看回复；打开「故障开关」，看断网、重复推送时会怎样
+
+Ctrl-C 停止；再次 make demo 从上次继续，make demo-reset 清空重来。
+"""
+
+
+def add_to(app: typer.Typer) -> None:
+    app.command("demo")(demo)
+
+
+def demo(
+    port: Annotated[int, typer.Option("--port", help="机器人端口")] = 8800,
+    sandbox_port: Annotated[int, typer.Option("--sandbox-port", help="模拟平台端口")] = 8801,
+    folder: Annotated[Path, typer.Option("--var", help="演示数据放在哪里")] = Path("var/demo"),
+    reset: Annotated[bool, typer.Option("--reset", help="清空演示数据后退出")] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", help="显示运行日志")] = False,
+) -> None:
+    """演示：不需要企业微信账号，在本机走完“客户提问 → 推荐话术 → 导购确认 → 客户收到”。
+
+    例：wecom-bot demo --port 8800
+    """
+    if reset:
+        shutil.rmtree(folder, ignore_errors=True)
+        say("演示数据已清空")
+        return
+    asyncio.run(_demo(port, sandbox_port, folder, verbose=verbose))
+
+
+async def _demo(port: int, sandbox_port: int, folder: Path, *, verbose: bool) -> None:
+    stop = stop_signal()
+    platform = sandbox_settings(port, folder)
+    settings = demo_settings(platform, port, sandbox_port, folder)
+    logging = settings.logging if verbose else LoggingSettings(level="WARNING")
+    loggers.configure(logging, secrets=known_secrets(settings))
+    say("正在启动（第一次需要训练语义模型，约半分钟）……")
+    async with AsyncExitStack() as stack:
+        await stack.enter_async_context(_platform(platform, sandbox_port))
+        password = await _console_password(settings.database.url, folder / "console-password")
+        await stack.enter_async_context(serving(settings))
+        say(
+            _WELCOME.format(
+                sandbox=f"http://127.0.0.1:{sandbox_port}/",
+                console=f"http://127.0.0.1:{port}/console/inbox",
+                user="admin",
+                password=password,
+            )
+        )
+        await stop.wait()
+        say("\n正在停止……")
+
+
+async def _console_password(url: str, kept_in: Path) -> str:
+    """The demo's console password, made once and shown at every start."""
+    from bot.clock import SystemClock
+    from bot.store.database import Database
+    from bot.store.migrate import upgrade
+    from bot.web.console.accounts import reset_password
+
+    if kept_in.exists():
+        return kept_in.read_text(encoding="utf-8").strip()
+    database = Database(url)
+    try:
+        await upgrade(database)
+        password = await reset_password(database, SystemClock(), "admin")
+    finally:
+        await database.close()
+    kept_in.touch(mode=0o600)
+    kept_in.write_text(password, encoding="utf-8")
+    return password
+
+
+def sandbox_settings(port: int, folder: Path) -> SandboxSettings:
+    """The platform of the demo; its state lives beside the bot's."""
+    from bot.sandbox import SandboxSettings
+
+    return SandboxSettings(
+        callback_url=f"http://127.0.0.1:{port}/wecom/callback",
+        console_url=f"http://127.0.0.1:{port}/console/inbox",
+        data_path=folder / "sandbox.db",
+    )
+
+
+def demo_settings(
+    platform: SandboxSettings, port: int, sandbox_port: int, folder: Path
+) -> Settings:
+    """The operator's settings, pointed at the sandbox."""
+    given = load_settings()
+    wecom = {
+        "api_base": f"http://127.0.0.1:{sandbox_port}/cgi-bin/",
+        "corp_id": platform.corp_id,
+        "agent_id": platform.agent_id,
+        "secret": platform.secret,
+        "token": platform.token,
+        "encoding_aes_key": platform.encoding_aes_key,
+    }
+    changed = given.model_dump() | {
+        "http": given.http.model_dump() | {"host": "127.0.0.1", "port": port},
+        "database": {"url": f"sqlite+aiosqlite:///{folder / 'bot.db'}"},
+        "wecom": given.wecom.model_dump() | wecom,
+    }
+    return Settings.model_construct(
+        **{
+            name: type(getattr(given, name)).model_validate(section)
+            for name, section in changed.items()
+        }
+    )
+
+
+@asynccontextmanager
+async def _platform(settings: SandboxSettings, port: int) -> AsyncIterator[None]:
+    from aiohttp import web
+
+    from bot.sandbox import create_app
+
+    settings_folder = settings.data_path.parent if settings.data_path else None
+    if settings_folder:
+        settings_folder.mkdir(parents=True, exist_ok=True)
+    runner = web.AppRunner(create_app(settings), access_log=None, shutdown_timeout=2)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, "127.0.0.1", port).start()
+    except OSError as error:
+        await runner.cleanup()
+        raise SettingsError(
+            f"端口 {port} 打不开（{error.strerror or error}）：可能已有一个演示在运行，"
+            "请先停掉它，或加 --sandbox-port 换一个端口"
+        ) from None
+    try:
+        yield
+    finally:
+        await runner.cleanup()

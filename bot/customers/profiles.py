@@ -1,0 +1,139 @@
+"""Customers as they first appear, and their profiles from WeCom."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import select, update
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from bot import loggers
+from bot.clock import Clock
+from bot.errors import MendSettings, WeComError
+from bot.store.database import Database
+from bot.store.tables import Customer, StageMove
+from bot.store.upsert import insert_new
+from bot.wecom.client import WeComClient
+
+_BATCH = 100  # WeCom: kf/customer/batchget takes at most 100 ids
+_RETRY = timedelta(minutes=2)
+_RETRY_SETTINGS = timedelta(minutes=30)
+
+
+async def meet(
+    session: AsyncSession, ids: Collection[str], *, stage: str, now: datetime
+) -> list[str]:
+    """Make sure that these customers exist; returns those met for the first time."""
+    rows = [
+        {
+            "external_userid": external_userid,
+            "name": "",
+            "avatar": "",
+            "gender": 0,
+            "stage": stage,
+            "stage_since": now,
+            "tags": [],
+            "first_seen_at": now,
+            "profile_due_at": now,
+        }
+        for external_userid in sorted(ids)
+    ]
+    new = await insert_new(
+        session,
+        Customer,
+        rows,
+        unique=["external_userid"],
+        returning=Customer.external_userid,
+    )
+    session.add_all(
+        StageMove(external_userid=who, from_stage=None, to_stage=stage, cause="first_seen", at=now)
+        for who in new
+    )
+    return new
+
+
+class ProfileReader:
+    """Fetches the profiles of customers that we only know by id.
+
+    WeCom: `kf/customer/batchget` answers only for those who wrote within 48 h.
+    """
+
+    def __init__(self, database: Database, client: WeComClient, clock: Clock) -> None:
+        self._database = database
+        self._client = client
+        self._clock = clock
+        self._wake = asyncio.Event()
+
+    def nudge(self) -> None:
+        self._wake.set()
+
+    async def run(self, *, poll_seconds: float = 5.0) -> None:
+        while True:
+            self._wake.clear()
+            try:
+                if await self.read_some():
+                    continue
+            except (SQLAlchemyError, OSError) as error:
+                loggers.customers.error("profiles could not be read", exc_info=error)
+            try:
+                await asyncio.wait_for(self._wake.wait(), timeout=poll_seconds)
+            except TimeoutError:
+                continue
+
+    async def read_some(self) -> bool:
+        """Read one batch; False when none is due."""
+        ids = await self._due()
+        if not ids:
+            return False
+        try:
+            answer = await self._client.kf.batchget_customer(list(ids))
+        except WeComError as error:
+            loggers.customers.warning("profiles were put off", exc_info=error, count=len(ids))
+            await self._put_off(
+                ids, _RETRY_SETTINGS if isinstance(error, MendSettings) else _RETRY
+            )
+            return False
+        await self._save(ids, answer.get("customer_list") or [])
+        return len(ids) == _BATCH
+
+    async def _due(self) -> Sequence[str]:
+        async with self._database.read() as session:
+            return (
+                await session.scalars(
+                    select(Customer.external_userid)
+                    .where(Customer.profile_due_at <= self._clock.now())
+                    .order_by(Customer.profile_due_at)
+                    .limit(_BATCH)
+                )
+            ).all()
+
+    async def _put_off(self, ids: Sequence[str], pause: timedelta) -> None:
+        async with self._database.write() as session:
+            await session.execute(
+                update(Customer)
+                .where(Customer.external_userid.in_(ids))
+                .values(profile_due_at=self._clock.now() + pause)
+            )
+
+    async def _save(self, ids: Sequence[str], profiles: Sequence[Mapping[str, Any]]) -> None:
+        async with self._database.write() as session:
+            await session.execute(
+                update(Customer)
+                .where(Customer.external_userid.in_(ids))
+                .values(profile_due_at=None)
+            )
+            for profile in profiles:
+                await session.execute(
+                    update(Customer)
+                    .where(Customer.external_userid == profile.get("external_userid"))
+                    .values(
+                        name=str(profile.get("nickname") or "")[:128],
+                        avatar=str(profile.get("avatar") or "")[:512],
+                        gender=int(profile.get("gender") or 0),
+                        unionid=profile.get("unionid") or None,
+                    )
+                )

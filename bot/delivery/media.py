@@ -1,0 +1,60 @@
+"""Files of scripts as `media_id`s, uploaded once and again before WeCom forgets them."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from datetime import timedelta
+from pathlib import Path
+
+from bot.clock import Clock
+from bot.errors import GiveUp
+from bot.store.database import Database
+from bot.store.tables import MediaUpload
+from bot.wecom.client import WeComClient
+
+_LIFETIME = timedelta(days=3)
+_MARGIN = timedelta(hours=2)
+_MAX_BYTES = {"image": 10 * 2**20, "file": 20 * 2**20}
+
+
+class MediaLibrary:
+    """Gives the `media_id` of a local file under `root`.
+
+    WeCom: temporary media live three days; images ≤ 10 MB, files ≤ 20 MB.
+    """
+
+    def __init__(
+        self, database: Database, client: WeComClient, clock: Clock, *, root: Path
+    ) -> None:
+        self._database = database
+        self._client = client
+        self._clock = clock
+        self._root = root
+
+    async def media_id(self, kind: str, source: str) -> str:
+        """Upload `source` if WeCom does not hold it; raises `GiveUp` when it cannot be read."""
+        content = await asyncio.to_thread(self._read, kind, source)
+        digest = hashlib.sha256(content).hexdigest()
+        now = self._clock.now()
+        async with self._database.read() as session:
+            known = await session.get(MediaUpload, (digest, kind))
+        if known and known.expires_at - _MARGIN > now:
+            return known.media_id
+        answer = await self._client.media.upload_bytes(
+            kind, filename=Path(source).name, content=content
+        )
+        upload = MediaUpload(
+            digest=digest, kind=kind, media_id=answer["media_id"], expires_at=now + _LIFETIME
+        )
+        async with self._database.write() as session:
+            await session.merge(upload)
+        return upload.media_id
+
+    def _read(self, kind: str, source: str) -> bytes:
+        path = (self._root / source).resolve()
+        if not path.is_relative_to(self._root.resolve()) or not path.is_file():
+            raise GiveUp(f"话术里的文件不存在：{source}；请放到话术目录下")
+        if path.stat().st_size > _MAX_BYTES[kind]:
+            raise GiveUp(f"话术里的文件太大：{source}（上限 {_MAX_BYTES[kind] // 2**20} MB）")
+        return path.read_bytes()

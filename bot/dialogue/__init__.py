@@ -1,0 +1,3 @@
+"""Conversations: messages become bursts, bursts become suggestions, guides decide."""
+
+from __future__ import annotations

@@ -1,0 +1,117 @@
+"""One table of typed endpoints serves routing, validation and the OpenAPI document."""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from aiohttp import web
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from bot.errors import BadRequest, BotError, NotFound, Unprocessable
+
+PREFIX = "/api/v1"
+_MAX_ID = 2**63 - 1
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+class Body(BaseModel):
+    """A JSON body; unknown keys are refused, so that a typo does not pass silently."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class Nothing(Body):
+    """No parameters."""
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """`handler(request, query, body)` returns the `response` model."""
+
+    method: str
+    path: str
+    handler: Callable[[web.Request, Any, Any], Awaitable[BaseModel]]
+    summary: str
+    response: type[BaseModel]
+    query: type[BaseModel] = Nothing
+    body: type[BaseModel] | None = None
+    status: int = 200
+    errors: tuple[type[BotError], ...] = ()
+
+    @property
+    def name(self) -> str:
+        room = self.handler.__module__.rsplit(".", 1)[-1]
+        return f"{room}_{self.handler.__name__}"
+
+
+def add_endpoints(app: web.Application, endpoints: Iterable[Endpoint]) -> None:
+    for endpoint in endpoints:
+        handler = functools.partial(_serve, endpoint)
+        app.router.add_route(endpoint.method, PREFIX + endpoint.path, handler)
+
+
+async def _serve(endpoint: Endpoint, request: web.Request) -> web.Response:
+    query = _read(endpoint.query, dict(request.query), place="参数")
+    body = await _body(endpoint, request)
+    answer = await endpoint.handler(request, query, body)
+    return web.Response(
+        text=answer.model_dump_json(exclude_unset=False),
+        status=endpoint.status,
+        content_type="application/json",
+    )
+
+
+async def _body(endpoint: Endpoint, request: web.Request) -> BaseModel | None:
+    if endpoint.body is None:
+        return None
+    raw = await request.read()
+    try:
+        data = json.loads(raw) if raw.strip() else {}
+    except (ValueError, RecursionError):
+        raise BadRequest("请求体不是正确的 JSON") from None
+    if not isinstance(data, dict):
+        raise BadRequest("请求体应是一个 JSON 对象")
+    return _read(endpoint.body, data, place="请求体")
+
+
+def _read(model: type[Model], data: dict[str, Any], *, place: str) -> Model:
+    try:
+        return model.model_validate(data)
+    except ValidationError as error:
+        problems = [
+            {"field": ".".join(map(str, item["loc"])), "problem": _wording(item)}
+            for item in error.errors(include_url=False, include_input=False)
+        ]
+        first = problems[0]
+        raise Unprocessable(
+            f"{place} {first['field']} 有误：{first['problem']}", problems=problems
+        ) from None
+
+
+_WORDINGS = {
+    "missing": "缺少这一项",
+    "extra_forbidden": "没有这一项，请检查拼写",
+    "string_type": "应是文字",
+    "string_too_short": "不能为空",
+    "string_too_long": "太长了",
+    "int_parsing": "应是整数",
+    "int_type": "应是整数",
+}
+
+
+def _wording(item: Any) -> str:
+    return _WORDINGS.get(item["type"]) or str(item["msg"]).removeprefix("Value error, ")
+
+
+def path_id(request: web.Request) -> int:
+    """The numeric `{id}` of the path; anything else is as good as unknown."""
+
+    raw = request.match_info["id"]
+    if not (raw.isascii() and raw.isdigit()) or int(raw[:20]) > _MAX_ID:
+        raise NotFound(f"没有编号为 {raw[:20]} 的记录")
+    return int(raw)
