@@ -59,6 +59,9 @@ def read_marked(path: Path) -> MarkedDocument:
 
 
 def parse_marked(text: str) -> MarkedDocument:
+    if (unprintable := yaml.reader.Reader.NON_PRINTABLE.search(text)) is not None:
+        place = text.count("\n", 0, unprintable.start()) + 1
+        return _refused(place, "文件里有不可见的控制字符", "删掉这个字符后重新保存")
     loader = None
     try:
         if (line := _too_deep(text)) is not None:
@@ -152,8 +155,6 @@ def _syntax_fault(error: yaml.YAMLError) -> tuple[int | None, str, str]:
         return line, "这里用了制表符（Tab）或 YAML 不允许的字符", "缩进一律用空格，文字加双引号"
     if "mapping values are not allowed" in detail:
         return line, "冒号的位置不对", "冒号后空一格；文字里带冒号时整段加双引号"
-    if isinstance(error, yaml.reader.ReaderError):
-        return line, "文件里有不可见的控制字符", "删掉这个字符后重新保存"
     if "found another document" in detail:
         return line, "一个文件里有两份内容（---）", "拆成两个文件，或删掉 ---"
     return line, f"YAML 写法有误（{detail}）", "检查这一行和上一行的缩进、冒号、引号"

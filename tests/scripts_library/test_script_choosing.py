@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import random
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from scripts_library import (
     OUT_OF_SCOPE,
+    Choice,
     ChoosingRules,
     Occasion,
     Script,
@@ -26,7 +28,7 @@ MakeSituation = Callable[..., Situation]
 RULES = ChoosingRules(intent_labels={"complain_price": "嫌贵", "ask_size": "问尺码"})
 
 
-def ids(choices: list) -> list[str]:
+def ids(choices: list[Choice]) -> list[str]:
     return [choice.script_id for choice in choices]
 
 
@@ -291,7 +293,7 @@ def libraries(draw: st.DrawFn) -> list[Script]:
     st.sampled_from([{}, {"a": "值"}, {"a": "值", "b": "值"}]),
     st.randoms(use_true_random=False),
 )
-@settings(max_examples=150)
+@settings(deadline=None, max_examples=150)
 def test_choices_are_deterministic_valid_and_complete(
     scripts: list[Script],
     intent: str,
@@ -299,7 +301,7 @@ def test_choices_are_deterministic_valid_and_complete(
     stage: str,
     now: datetime,
     variables: dict[str, str],
-    shuffling,
+    shuffling: random.Random,
 ) -> None:
     situation = Situation(
         now=now,

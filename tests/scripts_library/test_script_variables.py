@@ -1,12 +1,16 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scripts_library import (
+    LinkPart,
     MissingVariable,
     RenderingError,
+    Script,
     TemplateError,
     UnsendableText,
     escape_braces,
@@ -15,6 +19,7 @@ from scripts_library import (
     render_script,
 )
 
+MakeScript = Callable[..., Script]
 NAMES = st.from_regex(r"[a-z_][a-z0-9_]{0,12}", fullmatch=True)
 VALUES = st.text(st.characters(exclude_categories=["Cc", "Cs"]), min_size=1).filter(
     lambda value: (
@@ -53,16 +58,19 @@ def test_empty_fallback_leaves_nothing() -> None:
 
 
 @given(VALUES)
+@settings(deadline=None)
 def test_values_are_never_expanded_again(value: str) -> None:
     assert render("{a}", {"a": value + "{b}{{"}) == value + "{b}{{"
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"])))
+@settings(deadline=None)
 def test_escaped_text_renders_to_itself(text: str) -> None:
     assert render(escape_braces(text), {}) == text
 
 
 @given(st.text(alphabet="{}|ab ", max_size=20))
+@settings(deadline=None)
 def test_any_braces_parse_or_are_refused_with_a_place(text: str) -> None:
     try:
         template = parse_template(text)
@@ -75,6 +83,7 @@ def test_any_braces_parse_or_are_refused_with_a_place(text: str) -> None:
 
 
 @given(st.lists(st.tuples(NAMES, st.one_of(st.none(), st.just("备用"))), max_size=6))
+@settings(deadline=None)
 def test_render_succeeds_exactly_with_the_required_variables(
     places: list[tuple[str, str | None]],
 ) -> None:
@@ -100,21 +109,22 @@ def test_control_and_direction_characters_of_values_are_dropped() -> None:
     assert render("{a}", {"a": "林\u202e\u0007女士\r\n好"}) == "林女士\n好"
 
 
-def test_text_that_outgrows_the_platform_is_not_sent(make_script) -> None:
+def test_text_that_outgrows_the_platform_is_not_sent(make_script: MakeScript) -> None:
     script = make_script("long", "{a}")
     with pytest.raises(UnsendableText, match="2048"):
         render_script(script, {"a": "长" * 683})
 
 
-def test_text_that_renders_to_nothing_is_not_sent(make_script) -> None:
+def test_text_that_renders_to_nothing_is_not_sent(make_script: MakeScript) -> None:
     with pytest.raises(RenderingError):
         render_script(make_script("empty", "{a|}"), {})
 
 
-def test_link_address_is_quoted_and_must_be_an_address(make_script) -> None:
+def test_link_address_is_quoted_and_must_be_an_address(make_script: MakeScript) -> None:
     link = {"link": {"title": "尺码", "url": "{shop_url}/找 {q}"}}
     script = make_script("link", parts=[link])
     [part] = render_script(script, {"shop_url": "https://shop.example", "q": "羽绒 服"})
+    assert isinstance(part, LinkPart)
     assert part.url == "https://shop.example/%E6%89%BE%20%E7%BE%BD%E7%BB%92%20%E6%9C%8D"
     with pytest.raises(UnsendableText, match="网址"):
         render_script(script, {"shop_url": "javascript:alert(1)", "q": "x"})

@@ -2,9 +2,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import date
+from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scripts_library import (
@@ -91,7 +92,7 @@ def test_a_broken_list_is_explained(content: str, words: str) -> None:
         SensitiveWords.parse(content)
 
 
-def test_a_missing_list_is_explained(tmp_path) -> None:
+def test_a_missing_list_is_explained(tmp_path: Path) -> None:
     with pytest.raises(SensitiveWordsError, match="读不了"):
         SensitiveWords.load(tmp_path / "none.txt")
 
@@ -101,6 +102,7 @@ def test_an_empty_list_finds_nothing() -> None:
 
 
 @given(st.text(max_size=80))
+@settings(deadline=None)
 def test_any_text_can_be_searched(text: str) -> None:
     for direction in Direction:
         for hit in SHIPPED.find(text, direction):
