@@ -173,7 +173,7 @@ class BurstHandler:
             channel=heard.customer.channel,
             variables={**self._variables, **name},
             recently_sent=heard.recently_sent,
-            occasion=Occasion.REPLY if heard.spoken else Occasion.MEDIA,
+            occasion=_occasion(heard),
         )
 
     async def _commit(self, heard: Heard, answer: Answer) -> Suggestion | None:
@@ -226,6 +226,25 @@ class BurstHandler:
     async def _drop(self, burst: Burst) -> None:
         async with self._database.write() as session:
             await settle(session, burst, now=self._clock.now(), state=WorkState.DONE)
+
+
+_OCCASIONS = {
+    "image": Occasion.IMAGE,
+    "voice": Occasion.VOICE,
+    "video": Occasion.VIDEO,
+    "file": Occasion.FILE,
+    "location": Occasion.LOCATION,
+    "link": Occasion.CARD,
+    "business_card": Occasion.CARD,
+    "miniprogram": Occasion.CARD,
+}
+
+
+def _occasion(heard: Heard) -> Occasion:
+    """What kind of script fits: an answer to words, or to the last thing sent without any."""
+    if heard.spoken:
+        return Occasion.REPLY
+    return _OCCASIONS.get(heard.messages[-1].msgtype, Occasion.MEDIA)
 
 
 def _as_stored(choice: Choice) -> dict[str, Any]:
