@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import sys
 from pathlib import Path
 
@@ -49,7 +50,8 @@ def main() -> int:
     try:
         web.run_app(create_app(settings), host=given.host, port=given.port, print=None)
     except OSError as error:
-        sys.stderr.write(f"端口 {given.port} 打不开：{error.strerror}。请换一个 --port\n")
+        why = "已被占用" if error.errno == errno.EADDRINUSE else "打不开"
+        sys.stderr.write(f"端口 {given.port} {why}，请关掉占用它的程序，或用 --port 换一个。\n")
         return 1
     return 0
 

@@ -16,6 +16,7 @@ from .sender import CallbackSender
 from .settings import SandboxSettings
 
 STATIC = Path(__file__).with_name("static")
+TICK_SECONDS = 0.5
 LARGEST_UPLOAD = 24 * 1024 * 1024
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:;"
@@ -37,7 +38,7 @@ def create_app(settings: SandboxSettings, platform: Platform | None = None) -> w
     app.router.add_get("/", page)
     app.router.add_static("/static/", STATIC)
     app.cleanup_ctx.append(_sending)
-    app.on_shutdown.append(_close_streams)
+    app.on_shutdown.append(_hang_up)
     return app
 
 
@@ -50,10 +51,19 @@ async def page(request: web.Request) -> web.Response:
 
 async def _sending(app: web.Application) -> AsyncIterator[None]:
     await app[SENDER].start()
+    ticking = asyncio.get_running_loop().create_task(_tick(app))
     yield
-    await app[SENDER].stop()
+    ticking.cancel()
     app[PLATFORM].close()
 
 
-async def _close_streams(app: web.Application) -> None:
+async def _tick(app: web.Application) -> None:
+    while not app[CLOSING].is_set():
+        app[PLATFORM].settle()
+        await asyncio.sleep(TICK_SECONDS)
+
+
+async def _hang_up(app: web.Application) -> None:
+    """Let go of everything that waits, so that a stop is quick."""
     app[CLOSING].set()
+    await app[SENDER].stop()

@@ -100,7 +100,7 @@ def _raw(call: Call, shown: dict[str, Any]) -> str:
     lines = [f"{call.method} /cgi-bin/{call.api} {sent or ''}".strip()]
     if call.body:
         lines.append(_pretty(call.body))
-    return "\n".join([*lines, "", "应答：", _pretty(reply)])[:6000]
+    return "\n".join([*lines, "", "应答 / Answer:", _pretty(reply)])[:6000]
 
 
 def _pretty(value: dict[str, Any]) -> str:

@@ -10,33 +10,21 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from .clock import TurnableClock
-from .errors import UnknownSubject
+from .customers import Customer, Customers
 from .faults import Faults
 from .journal import Journal, Line
 from .media import MediaShelf
 from .meter import Meter
 from .msgtypes import MSGTYPES
 from .pushes import Push
-from .sample import CUSTOMERS, DEFAULT_ACCOUNT, GUIDES
+from .sample import DEFAULT_ACCOUNT, seed
 from .sessions import Sessions, State
 from .settings import SandboxSettings
 from .storage import Store
 from .timeline import Fate, Message, Origin, Timeline
 from .tokens import AccessTokens, ReplyCodes, SyncTokens
 
-
-@dataclass(frozen=True, slots=True)
-class Customer:
-    """A WeChat user; `refuses` when they block the shop's messages."""
-
-    external_userid: str
-    nickname: str
-    gender: int
-    sketch: str
-    sketch_en: str
-    face: str
-    refuses: bool
-    read_seq: int
+OUTCOME_SECONDS = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +55,7 @@ class Platform:
         self.journal = Journal(self.clock)
         self.faults = Faults()
         self.meter = Meter(self.clock)
+        self.people = Customers(self.store)
         self.sessions = Sessions(self.store)
         self.timeline = Timeline(self.store)
         self.media = MediaShelf(self.store)
@@ -78,7 +67,8 @@ class Platform:
         self.push_listeners: list[Callable[[Push], None]] = []
         self.change_listeners: list[Callable[[str], None]] = []
         self._pushed = 0
-        self._seed()
+        with self.store.transaction():
+            seed(self.store, settings.shop_name, self.now())
 
     def close(self) -> None:
         """Release the store."""
@@ -101,32 +91,17 @@ class Platform:
 
     def customers(self) -> list[Customer]:
         """Everyone who may write."""
-        rows = self.store.all(
-            "SELECT external_userid, nickname, gender, sketch, sketch_en, face, refuses,"
-            " read_seq FROM customers ORDER BY position"
-        )
-        return [Customer(**{**dict(row), "refuses": bool(row["refuses"])}) for row in rows]
+        return self.people.all()
 
     def customer(self, external_userid: str) -> Customer:
         """One customer; raises `UnknownSubject`."""
-        for customer in self.customers():
-            if customer.external_userid == external_userid:
-                return customer
-        raise UnknownSubject(f"沙盒里没有 external_userid 为 {external_userid} 的客户")
+        return self.people.get(external_userid)
 
     def add_customer(
         self, external_userid: str, nickname: str, *, sketch: str = "", face: str = "bob"
     ) -> Customer:
         """Someone new, for example for a load test. Adding again changes nothing."""
-        self.store.run(
-            "INSERT OR IGNORE INTO customers (external_userid, position, nickname, gender,"
-            " sketch, sketch_en, face) SELECT ?, 1 + COUNT(*), ?, 0, ?, ?, ? FROM customers",
-            external_userid,
-            nickname,
-            sketch,
-            sketch,
-            face,
-        )
+        self.people.add(external_userid, nickname, sketch=sketch, face=face)
         self.changed("customers")
         return self.customer(external_userid)
 
@@ -181,6 +156,35 @@ class Platform:
         self.notify(open_kfid)
         return message
 
+    def await_event(
+        self, open_kfid: str, external_userid: str, event_type: str, **fields: object
+    ) -> None:
+        """Let a system event happen a moment later, as the outcome of a send does."""
+        self.store.insert(
+            "awaited_events",
+            due_at=self.now() + OUTCOME_SECONDS,
+            open_kfid=open_kfid,
+            external_userid=external_userid,
+            event_type=event_type,
+            fields=json.dumps(fields, ensure_ascii=False),
+        )
+
+    def settle(self) -> int:
+        """Let the events happen whose time has come; how many there were."""
+        due = self.store.all(
+            "SELECT * FROM awaited_events WHERE due_at <= ? ORDER BY seq", self.now()
+        )
+        for row in due:
+            with self.store.transaction():
+                self.store.run("DELETE FROM awaited_events WHERE seq = ?", row["seq"])
+                self.add_event(
+                    row["open_kfid"],
+                    row["external_userid"],
+                    row["event_type"],
+                    **json.loads(row["fields"]),
+                )
+        return len(due)
+
     def notify(self, open_kfid: str) -> Push:
         """Emit one `kf_msg_or_event`; whoever listens carries it to the callback."""
         now = self.now()
@@ -204,24 +208,12 @@ class Platform:
 
     def mark_read(self, external_userid: str) -> None:
         """The customer has looked at the phone."""
-        self.store.run(
-            "UPDATE customers SET read_seq = COALESCE((SELECT MAX(seq) FROM messages"
-            " WHERE external_userid = ?), 0) WHERE external_userid = ?",
-            external_userid,
-            external_userid,
-        )
+        self.people.mark_read(external_userid)
         self.changed("customers")
 
     def unread(self, external_userid: str) -> int:
         """Messages from the shop that the customer has not looked at."""
-        return int(
-            self.store.value(
-                "SELECT COUNT(*) FROM messages m JOIN customers c USING (external_userid)"
-                " WHERE c.external_userid = ? AND m.seq > c.read_seq AND m.state = ''"
-                " AND m.origin IN (0, 5)",
-                external_userid,
-            )
-        )
+        return self.people.unread(external_userid)
 
     def app_messages(self) -> list[dict[str, Any]]:
         """What the app has sent to members by `message/send`, oldest first."""
@@ -250,30 +242,3 @@ class Platform:
         """Tell the page that something is worth reading again."""
         for listener in list(self.change_listeners):
             listener(what)
-
-    def _seed(self) -> None:
-        with self.store.transaction():
-            if self.store.fact("opened_at") is None:
-                self.store.remember("opened_at", str(self.now()))
-            self.store.run(
-                "INSERT OR IGNORE INTO accounts VALUES (?, ?, ?, 1)",
-                DEFAULT_ACCOUNT,
-                self.settings.shop_name,
-                "",
-            )
-            for userid in GUIDES:
-                self.store.run(
-                    "INSERT OR IGNORE INTO servicers VALUES (?, ?, 0)", DEFAULT_ACCOUNT, userid
-                )
-            for place, sample in enumerate(CUSTOMERS):
-                self.store.run(
-                    "INSERT OR IGNORE INTO customers (external_userid, position, nickname,"
-                    " gender, sketch, sketch_en, face) VALUES (?, ?, ?, ?, ?, ?, ?)",
-                    sample.external_userid,
-                    place,
-                    sample.nickname,
-                    sample.gender,
-                    sample.sketch,
-                    sample.sketch_en,
-                    sample.face,
-                )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from .storage import Store
+
 DEFAULT_ACCOUNT = "wkSandboxWarmIsland0000000000001"
 GUIDES = {"guide_qing": "青青", "guide_tang": "糖糖"}
 
@@ -70,3 +72,24 @@ CUSTOMERS = (
         "cap",
     ),
 )
+
+
+def seed(store: Store, shop_name: str, now: int) -> None:
+    """Put the sample shop into an empty store; what is there already stays."""
+    if store.fact("opened_at") is None:
+        store.remember("opened_at", str(now))
+    store.run("INSERT OR IGNORE INTO accounts VALUES (?, ?, ?, 1)", DEFAULT_ACCOUNT, shop_name, "")
+    for userid in GUIDES:
+        store.run("INSERT OR IGNORE INTO servicers VALUES (?, ?, 0)", DEFAULT_ACCOUNT, userid)
+    for place, customer in enumerate(CUSTOMERS):
+        store.run(
+            "INSERT OR IGNORE INTO customers (external_userid, position, nickname, gender,"
+            " sketch, sketch_en, face) VALUES (?, ?, ?, ?, ?, ?, ?)",
+            customer.external_userid,
+            place,
+            customer.nickname,
+            customer.gender,
+            customer.sketch,
+            customer.sketch_en,
+            customer.face,
+        )

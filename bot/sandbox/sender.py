@@ -181,7 +181,7 @@ class CallbackSender:
             f"{attempt.status or 'no answer'})",
             ok=200 <= attempt.status < 300,
             milliseconds=attempt.milliseconds,
-            raw=f"解密后的通知：\n{push.xml()}\n\n机器人应答：\n{attempt.text[:1000]}",
+            raw=_raw(push, attempt),
         )
 
 
@@ -202,3 +202,8 @@ def _why(error: BaseException) -> str:
     if isinstance(error, aiohttp.ClientConnectorError):
         return "连接不上，机器人还没有启动？"
     return f"连接中断（{type(error).__name__}）"
+
+
+def _raw(push: Push, attempt: Attempt) -> str:
+    notice = f"解密后的通知 / Decrypted notice:\n{push.xml()}"
+    return f"{notice}\n\n机器人的应答 / The bot answers:\n{attempt.text[:1000]}"

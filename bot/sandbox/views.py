@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from .platform import Customer, Platform
+from .customers import Customer
+from .platform import Platform
 from .sample import DEFAULT_ACCOUNT
 from .sessions import REPLIES_PER_WINDOW, WINDOW_SECONDS, State
 from .timeline import Message
@@ -17,6 +18,8 @@ def shown_customer(platform: Platform, customer: Customer) -> dict[str, Any]:
     session = platform.sessions.get(DEFAULT_ACCOUNT, customer.external_userid)
     state = session.state_at(now)
     left = max(0, session.asked_at + WINDOW_SECONDS - now) if session.asked_at else 0
+    came = session.asked_at or session.entered_at
+    words = STATES[state] if came else ("还没有会话", "not started")
     open_window = state in {State.NEW, State.ASSISTANT}
     return {
         "external_userid": customer.external_userid,
@@ -26,7 +29,7 @@ def shown_customer(platform: Platform, customer: Customer) -> dict[str, Any]:
         "refuses": customer.refuses,
         "unread": platform.unread(customer.external_userid),
         "state": int(state),
-        "state_words": dict(zip(("zh", "en"), STATES[state], strict=True)),
+        "state_words": dict(zip(("zh", "en"), words, strict=True)),
         "replies_left": REPLIES_PER_WINDOW - session.replies if open_window else 0,
         "window_seconds": left,
         "last": _last(platform, customer.external_userid),

@@ -80,11 +80,13 @@ def test_long_text_is_cut_at_2048_bytes_without_half_a_character(
 
 @pytest.mark.usefixtures("asked")
 def test_a_customer_who_refuses_makes_the_send_fail_afterwards(
-    platform: Platform, call: Caller
+    platform: Platform, call: Caller, clock: FakeClock
 ) -> None:
     visits.refuse(platform, XIAOLIN, True)
     assert call.send("在的", msgid="m-1")["errcode"] == 0
     assert platform.sent_messages(XIAOLIN) == []
+    assert len(call.sync()["msg_list"]) == 1
+    clock.advance(seconds=1)
     event = call.sync()["msg_list"][-1]["event"]
     assert event["event_type"] == "msg_send_fail"
     assert (event["fail_msgid"], event["fail_type"]) == ("m-1", 10)

@@ -71,6 +71,7 @@ def _serve(platform: Platform, call: Call) -> Answer:
     endpoint = ENDPOINTS.get(call.api)
     if endpoint is None:
         raise ApiError(40066, f"invalid url: /cgi-bin/{call.api}")
+    platform.settle()
     _strike(platform, call)
     platform.meter.count(call.api, platform.settings.calls_per_minute)
     if endpoint.needs_token:

@@ -7,8 +7,8 @@ import secrets
 import sqlite3
 from typing import TYPE_CHECKING
 
+from ..customers import Customer
 from ..errors import ApiError
-from ..platform import Customer
 from ..sessions import Session
 from .call import Answer, Body, Call, get, optional_text, post
 from .kf_messages import require_account

@@ -127,7 +127,7 @@ def _hand_over(
     )
     if platform.customer(external_userid).refuses:
         platform.timeline.set_fate(message, Fate.FAILED)
-        platform.add_event(
+        platform.await_event(
             open_kfid,
             external_userid,
             "msg_send_fail",

@@ -94,12 +94,12 @@ function listen() {
 
 function later(what) {
   due.what.add(what);
-  clearTimeout(due.timer);
-  due.timer = setTimeout(safely(refresh), 60);
+  if (!due.timer) due.timer = setTimeout(safely(refresh), 60);
 }
 
 async function refresh() {
   const what = new Set(due.what);
+  due.timer = 0;
   due.what.clear();
   if (what.has("faults")) drawFaults((await ask("faults")).items);
   if (what.has("clock")) setSkew((await ask("overview")).now);
