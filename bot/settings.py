@@ -161,8 +161,20 @@ class DialogueSettings(_Section):
     burst_seconds: float = Field(3.0, ge=0, le=60)
     burst_max_seconds: float = Field(20.0, ge=0, le=300)
     choices: int = Field(3, ge=1, le=10)
-    auto_confidence: float = Field(0.9, ge=0, le=1)
-    auto_intents: Names = []
+    auto_confidence: float = Field(0.95, ge=0, le=1)
+    auto_intents: Names = [
+        "greet",
+        "thank",
+        "goodbye",
+        "ask_shipping_time",
+        "ask_courier",
+        "ask_return_policy",
+        "ask_invoice",
+        "ask_payment",
+        "ask_store",
+        "ask_livestream",
+        "join_group",
+    ]
     human_intents: Names = ["request_human", "complain"]
     stale_minutes: int = Field(15, ge=1)
 

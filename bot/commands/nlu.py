@@ -30,15 +30,19 @@ def train(
     例：wecom-bot train
     """
     from intents import load_or_train
+    from intents.builtin.model_store import data_hash, model_path
 
     settings = load_settings().nlu
+    sources = list(settings.data) or None
     started = time.monotonic()
-    model = load_or_train(settings.model_dir, sources=list(settings.data) or None, force=force)
+    load_or_train(settings.model_dir, sources=sources, force=force)
     seconds = round(time.monotonic() - started, 1)
+    path = model_path(settings.model_dir, data_hash(sources))
     if as_json:
-        say_json({"fingerprint": model.fingerprint, "seconds": seconds})
+        say_json({"model": str(path), "bytes": path.stat().st_size, "seconds": seconds})
     else:
-        say(f"模型已就绪：{settings.model_dir}（{model.fingerprint[:12]}，{seconds} 秒）")
+        size = path.stat().st_size / 2**20
+        say(f"模型已就绪：{path}（{size:.1f} MB，{seconds} 秒）")
 
 
 def parse(
@@ -144,4 +148,6 @@ async def _evaluate(settings: Settings, file: Path) -> Any:
     rows = read_labelled(file)
     async with aiohttp.ClientSession() as http:
         engine = await make_engine(settings.nlu, http)
-        return await evaluate_engine(engine, rows)
+        return await evaluate_engine(
+            engine, rows, auto_reply_from=settings.dialogue.auto_confidence
+        )

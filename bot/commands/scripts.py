@@ -218,7 +218,9 @@ def _advice(settings: Settings, path: Path) -> list[str]:
     today = SystemClock().now().astimezone(settings.shop.zone).date()
     return [
         str(one)
-        for one in lint_scripts(load_catalogue(path), today=today, words=SensitiveWords.load())
+        for one in lint_scripts(
+            load_catalogue(path, **_vocabulary(settings)), today=today, words=SensitiveWords.load()
+        )
     ]
 
 
