@@ -72,10 +72,13 @@ def _json(raw: bytes) -> dict[str, Any]:
 
 
 async def _upload(request: web.Request) -> Upload | None:
-    async for part in await request.multipart():
-        if isinstance(part, BodyPartReader) and part.filename:
-            kind = part.headers.get("Content-Type", "application/octet-stream")
-            return Upload(part.filename, kind, bytes(await part.read()))
+    try:
+        async for part in await request.multipart():
+            if isinstance(part, BodyPartReader) and part.filename:
+                kind = part.headers.get("Content-Type", "application/octet-stream")
+                return Upload(part.filename, kind, bytes(await part.read()))
+    except ValueError as error:
+        raise ApiError(44001, "empty media data: malformed multipart body") from error
     return None
 
 

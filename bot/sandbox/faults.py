@@ -26,7 +26,10 @@ class Fault(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Described:
-    """How a switch is shown; `amount` is its usual strength and `unit` what that counts."""
+    """How a switch is shown; `amount` is its usual strength and `unit` what that counts.
+
+    `times` is how often it usually strikes when switched on by hand; 0 is until switched off.
+    """
 
     title: str
     text: str
@@ -34,6 +37,7 @@ class Described:
     text_en: str
     amount: float = 0
     unit: str = ""
+    times: int = 0
     api: str = ""
 
 
@@ -43,6 +47,7 @@ CATALOGUE: dict[Fault, Described] = {
         "接口什么也不做，返回 -1。机器人应当稍后重试。",
         "Platform busy",
         "Calls do nothing and answer -1. The bot should try again later.",
+        times=3,
     ),
     Fault.LOST_ANSWER: Described(
         "回执丢失",
@@ -63,12 +68,14 @@ CATALOGUE: dict[Fault, Described] = {
         "access_token 被平台提前收回，返回 42001。机器人应当重新获取并重试一次。",
         "Token revoked",
         "The access token is withdrawn early (42001). The bot should fetch a new one once.",
+        times=1,
     ),
     Fault.FREQUENCY: Described(
         "调用太频繁",
         "接口返回 45009。机器人应当等满一个窗口，不要硬闯。",
         "Frequency limit",
         "Calls answer 45009. The bot should wait a full window.",
+        times=1,
     ),
     Fault.EMPTY_PAGES: Described(
         "空页",
@@ -204,6 +211,7 @@ def _shown(fault: Fault, switch: Switch | None) -> dict[str, Any]:
         "text": {"zh": usual.text, "en": usual.text_en},
         "unit": usual.unit,
         "on": switch is not None,
+        "usual_times": usual.times or None,
         "times": switch.times if switch else None,
         "rate": switch.rate if switch else 1.0,
         "amount": switch.amount if switch else usual.amount,

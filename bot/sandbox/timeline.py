@@ -16,6 +16,7 @@ from .errors import ApiError
 from .storage import Store
 
 HISTORY_SECONDS = 3 * 24 * 3600
+LARGEST_SEQ = 2**62
 
 
 class Origin(IntEnum):
@@ -87,6 +88,8 @@ class Cursor:
             cursor, account = cls(int(seq), int(empties)), int(stamp, 16)
         except (binascii.Error, ValueError) as error:
             raise ApiError(50100, "invalid cursor") from error
+        if cursor.seq > LARGEST_SEQ:
+            raise ApiError(50100, "invalid cursor")
         if account != _stamp(open_kfid):
             raise ApiError(50100, "invalid cursor: it belongs to another open_kfid")
         return cursor

@@ -23,6 +23,7 @@ APIS: dict[str, tuple[str, str]] = {
     "media/uploadimg": ("上传图片", "upload a picture"),
     "media/upload_attachment": ("上传附件", "upload an attachment"),
     "media/get": ("下载素材", "download media"),
+    "externalcontact/list": ("列出导购的客户", "list a guide's contacts"),
     "externalcontact/get": ("查询客户详情", "read a contact"),
     "externalcontact/get_follow_user_list": ("列出导购", "list guides"),
 }

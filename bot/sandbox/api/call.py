@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from ..platform import Platform
 
 Body = dict[str, Any]
+LARGEST_NUMBER = 2**32
 Answer = Body | MediaFile
 
 
@@ -45,6 +46,8 @@ class Call:
         value = self.body.get(name, default)
         if isinstance(value, bool) or not isinstance(value, int):
             raise ApiError(40058, f"invalid parameter: {name} must be an integer")
+        if abs(value) > LARGEST_NUMBER:
+            raise ApiError(40058, f"invalid parameter: {name} is out of range")
         return value
 
     def texts(self, name: str, *, most: int) -> list[str]:

@@ -49,6 +49,21 @@ def follow_users(platform: Platform, call: Call) -> Answer:
     return {"follow_user": list(GUIDES)}
 
 
+def list_contacts(platform: Platform, call: Call) -> Answer:
+    """The customers whom one guide follows."""
+    userid = call.query.get("userid", "")
+    if userid not in GUIDES:
+        raise ApiError(40003 if userid else 41009, "invalid userid")
+    followed = [
+        customer.external_userid
+        for place, customer in enumerate(platform.customers())
+        if _follower(place) == userid
+    ]
+    if not followed:
+        raise ApiError(84061, "not external contact")
+    return {"external_userid": followed}
+
+
 def contact(platform: Platform, call: Call) -> Answer:
     """One customer with the guide who follows them."""
     wanted = call.query.get("external_userid", "")
@@ -56,7 +71,7 @@ def contact(platform: Platform, call: Call) -> Answer:
         raise ApiError(41035, "external_userid missing")
     for place, customer in enumerate(platform.customers()):
         if customer.external_userid == wanted:
-            userid = list(GUIDES)[place % len(GUIDES)]
+            userid = _follower(place)
             return {
                 "external_contact": {
                     "external_userid": wanted,
@@ -68,6 +83,10 @@ def contact(platform: Platform, call: Call) -> Answer:
                 "follow_user": [_follow(platform, userid, customer.nickname)],
             }
     raise ApiError(40096, "invalid external_userid")
+
+
+def _follower(place: int) -> str:
+    return list(GUIDES)[place % len(GUIDES)]
 
 
 def _follow(platform: Platform, userid: str, nickname: str) -> Body:
@@ -156,5 +175,6 @@ def _record(
 ROUTES = {
     "message/send": post(send),
     "externalcontact/get_follow_user_list": get(follow_users),
+    "externalcontact/list": get(list_contacts),
     "externalcontact/get": get(contact),
 }

@@ -49,9 +49,11 @@ export async function ask(path, body, type = "application/json") {
 
 let hiding = 0;
 
-export function complain(error) {
+export const complain = (error) => say(word("failed", { why: error.message }));
+
+export function say(text) {
   const toast = find("toast");
-  toast.textContent = word("failed", { why: error.message });
+  toast.textContent = text;
   toast.hidden = false;
   clearTimeout(hiding);
   hiding = setTimeout(() => { toast.hidden = true; }, 4000);

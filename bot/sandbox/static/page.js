@@ -73,6 +73,10 @@ function drawMore(customer) {
   );
 }
 
+document.addEventListener("click", (event) => {
+  if (!find("more").contains(event.target)) find("more").open = false;
+});
+
 function listen() {
   const source = new EventSource("/sandbox/api/stream");
   source.onopen = safely(async () => {

@@ -1,5 +1,5 @@
 // The customers' list, the live record, the fault switches and a few tools.
-import { ask, find, icon, make, safely, secondTime } from "./dom.js";
+import { ask, find, icon, make, safely, say, secondTime } from "./dom.js";
 import { face } from "./faces.js";
 import { lang, word } from "./words.js";
 
@@ -94,7 +94,7 @@ function lineOf(entry) {
     route ? make("span", { className: "route", textContent: route }) : null,
     make("time", { textContent: secondTime(new Date(entry.at)) }),
     entry.milliseconds === null ? null
-      : make("span", { className: "ms", textContent: `${entry.milliseconds} ${word("ms")}` }));
+      : make("span", { className: "ms", textContent: `${entry.milliseconds || "<1"} ${word("ms")}` }));
   const text = make("p", { textContent: words });
   const inside = entry.raw
     ? make("details", {}, make("summary", {}, head, text), make("pre", { textContent: entry.raw }))
@@ -129,7 +129,8 @@ function faultRow(one) {
   const change = async (body) => drawFaults((await ask(`faults/${one.fault}`, body)).items);
   const input = make("input", {
     type: "checkbox", role: "switch", checked: one.on, aria: { label: one.title[lang] },
-    on: { change: safely((event) => change({ on: event.target.checked })) },
+    on: { change: safely((event) => change(event.target.checked
+      ? { on: true, times: one.usual_times } : { on: false })) },
   });
   const label = make("label", { className: "switch" },
     make("span", { className: "switch-text" }, make("b", { textContent: one.title[lang] }),
@@ -158,11 +159,10 @@ export function setUpTools() {
   const tool = (name, work) => make("button", {
     type: "button", className: "quiet-button", textContent: word(name), on: { click: safely(work) },
   });
-  const tell = (text) => { find("tool-answer").textContent = text; };
   find("tools").replaceChildren(
     tool("verify", async () => {
       const answer = await ask("verify", {});
-      tell(answer.passed ? word("verified", { n: answer.milliseconds }) : word("unverified"));
+      say(answer.passed ? word("verified", { n: answer.milliseconds }) : word("unverified"));
     }),
     tool("hour", () => ask("clock", { seconds: 3600 })),
     tool("twoDays", () => ask("clock", { seconds: 172800 })),
