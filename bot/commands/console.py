@@ -22,7 +22,7 @@ def _family() -> None:
 def password(
     name: Annotated[str, typer.Argument(help="账号名")] = "admin",
 ) -> None:
-    """给工作台账号换一个新的随机密码（账号不存在时新建），并让已登录的页面失效。
+    """给工作台账号换一个新的随机密码，并让已登录的页面失效。
 
     例：wecom-bot console password admin
     """

@@ -85,14 +85,16 @@ async def _console_password(url: str, kept_in: Path) -> str:
     from bot.clock import SystemClock
     from bot.store.database import Database
     from bot.store.migrate import upgrade
-    from bot.web.console.accounts import reset_password
+    from bot.web.console.accounts import ensure_first_user, reset_password
 
     if kept_in.exists():
         return kept_in.read_text(encoding="utf-8").strip()
     database = Database(url)
     try:
         await upgrade(database)
-        password = await reset_password(database, SystemClock(), "admin")
+        clock = SystemClock()
+        password = await ensure_first_user(database, clock)
+        password = password or await reset_password(database, clock, "admin")
     finally:
         await database.close()
     kept_in.touch(mode=0o600)
