@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from wechatpy.work.crypto import WeChatCrypto
 
 from bot.sandbox.crypto import Envelope, sign
 from bot.sandbox.errors import EnvelopeError
+from bot.sandbox.pushes import Push, envelope_xml
 
 KEY = "U2FuZGJveFdlQ29tQ2FsbGJhY2tLZXlPZjMyQnl0ZXM"
 ENVELOPE = Envelope("SandboxCallbackToken", KEY, "ww5a6e626f78776563")
@@ -67,6 +69,15 @@ def test_changed_signature_and_foreign_corp_are_refused() -> None:
 def test_key_of_wrong_length_is_refused() -> None:
     with pytest.raises(EnvelopeError, match="43"):
         Envelope("t", KEY[:-1], "ww1")
+
+
+def test_another_implementation_opens_our_pushes() -> None:
+    push = Push(1, ENVELOPE.receive_id, "kf_msg_or_event", "wk1", "ENC1", 1790000000)
+    sealed = ENVELOPE.seal(push.xml(), timestamp="1790000000", nonce="42")
+    body = envelope_xml(ENVELOPE.receive_id, 1000002, sealed.encrypted)
+    other = WeChatCrypto(ENVELOPE.token, KEY, ENVELOPE.receive_id)
+    opened = other.decrypt_message(body, sealed.signature, sealed.timestamp, sealed.nonce)
+    assert opened == push.xml()
 
 
 def _shared_vectors() -> dict[str, Any] | None:
