@@ -28,7 +28,7 @@ def understanding_of(
     if not inside:
         raise RasaNonsense("no known intent in the ranking")
     best = inside[0]
-    refused = ranked[0].intent in _REFUSALS or best.confidence < refuse_below
+    refused = _one(answer.get("intent")).intent in _REFUSALS or best.confidence < refuse_below
     stranger = max(1 - best.confidence, 0.0)
     said = Ranked(OUT_OF_SCOPE, stranger) if refused else best
     return Understanding(
@@ -49,9 +49,6 @@ def _ranked(answer: dict[str, Any]) -> Iterator[Ranked]:
         raise RasaNonsense("intent_ranking is no list")
     for one in listed:
         yield _one(one)
-    first = _one(answer.get("intent"))
-    if first.intent in _REFUSALS:
-        yield first
 
 
 def _one(fields: Any) -> Ranked:

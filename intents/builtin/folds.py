@@ -12,12 +12,14 @@ from scipy.sparse.csgraph import connected_components
 from sklearn.feature_extraction.text import TfidfVectorizer
 
 _TOO_ALIKE = 0.6
+_COMMON = 200
 _ROWS_AT_ONCE = 1024
 
 
 def near_duplicate_groups(texts: Sequence[str], alike: float = _TOO_ALIKE) -> npt.NDArray[np.intp]:
     """A group number for each text; texts whose n-grams are nearly the same share one."""
-    grams = TfidfVectorizer(analyzer="char", ngram_range=(2, 3), dtype=np.float32, max_df=0.05)
+    common = max(_COMMON, len(texts) // 20)
+    grams = TfidfVectorizer(analyzer="char", ngram_range=(2, 3), dtype=np.float32, max_df=common)
     rows = grams.fit_transform([f"^{text}$" for text in texts])
     columns = rows.T.tocsc()
     links: list[csr_matrix] = []

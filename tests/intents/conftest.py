@@ -7,7 +7,7 @@ import pytest
 from intents.builtin.engine import BuiltinEngine
 from intents.builtin.model import BuiltinModel
 from intents.builtin.training import train
-from intents.training_data import DATA_FOLDER, TrainingData, load_training_data
+from intents.training_data import TrainingData, load_training_data
 
 SMALL_SHOP = """version: "3.1"
 nlu:
@@ -75,6 +75,57 @@ nlu:
     - 你是男的女的
     - 附近有什么好吃的
 """
+NAMED_THINGS = r"""version: "3.1"
+nlu:
+- synonym: XL
+  examples: |
+    - 加大码
+- synonym: 2XL
+  examples: |
+    - XXL
+    - 2XL
+- synonym: 顺丰
+  examples: |
+    - 顺丰快递
+- synonym: 黑色
+  examples: |
+    - 黑的
+- lookup: product
+  examples: |
+    - 羽绒服
+- lookup: size
+  examples: |
+    - XL
+    - 2XL
+- lookup: color
+  examples: |
+    - 黑色
+- lookup: courier
+  examples: |
+    - 顺丰
+- lookup: city
+  examples: |
+    - 北京
+- lookup: time
+  examples: |
+    - 后天下午
+- regex: phone
+  examples: |
+    - (?<!\d)1[3-9]\d{9}(?!\d)
+- regex: size
+  examples: |
+    - (?<![a-z0-9])(?:x{0,4}l|[sm])码?(?![a-z0-9])
+- regex: quantity
+  examples: |
+    - (?:\d+|[一两二三])件
+- regex: price
+  examples: |
+    - \d+块钱?
+    - [一二两三]百[一二三]
+- regex: time
+  examples: |
+    - 后天
+"""
 
 
 @pytest.fixture(scope="session")
@@ -86,7 +137,9 @@ def small_shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def sources(small_shop: Path) -> tuple[Path, ...]:
-    return (small_shop, DATA_FOLDER / "entities.yml")
+    things = small_shop.with_name("things.yml")
+    things.write_text(NAMED_THINGS, encoding="utf-8")
+    return (small_shop, things)
 
 
 @pytest.fixture(scope="session")

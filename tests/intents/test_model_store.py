@@ -7,7 +7,13 @@ import pytest
 
 from intents.builtin import model_store
 from intents.builtin.model import BuiltinModel
-from intents.builtin.model_store import data_hash, load_model, load_or_train, model_path, save_model
+from intents.builtin.model_store import (
+    data_hash,
+    load_model,
+    load_or_train,
+    model_path,
+    save_model,
+)
 from intents.errors import ModelError, TrainingFailed
 
 

@@ -23,7 +23,8 @@ def test_examples_keep_their_entities_and_their_place(tmp_path: Path) -> None:
     path = write(
         tmp_path,
         HEAD
-        + '- intent: ask_price\n  examples: |\n    - [加大码]{"entity": "size", "value": "XL"}多少钱\n'
+        + "- intent: ask_price\n  examples: |\n"
+        + '    - [加大码]{"entity": "size", "value": "XL"}多少钱\n'
         + "\n    - [羽绒服](product)咋卖[捂脸]\n",
     )
     first, second = load_training_data([path]).examples
