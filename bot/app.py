@@ -17,6 +17,7 @@ from bot.customers.profiles import ProfileReader
 from bot.delivery.inbox import Inbox
 from bot.delivery.media import MediaLibrary
 from bot.delivery.outbox import Sender
+from bot.delivery.routing import EventRouter
 from bot.delivery.tokens import StoredTokens
 from bot.delivery.worker import Worker
 from bot.dialogue.bursts import BurstHandler
@@ -33,7 +34,7 @@ from bot.shop import catalogue_folder, choosing_rules, seed_library, shop_variab
 from bot.store.claims import release_dead_leases, worker_name
 from bot.store.database import Database
 from bot.store.migrate import upgrade
-from bot.store.tables import Burst, Outbound
+from bot.store.tables import Burst, InboxEvent, Outbound
 from bot.web import keys
 from bot.web.application import web_application
 from bot.web.live import Hub
@@ -135,17 +136,30 @@ class Bot:
         self.reconciler = Reconciler(
             ground.database, self.client, ground.clock, on_wanted=self.puller.nudge
         )
+        self.router = EventRouter(ground.database, ground.clock)
+        self.events = Worker(
+            ground.database,
+            InboxEvent,
+            self.router.handle,
+            name=self.name,
+            clock=ground.clock,
+        )
         self.inbox = Inbox(
             ground.database,
             ground.clock,
+            handled=self.router.events,
             on_arrival=lambda session, events: request_pulls(
                 session, events, now=ground.clock.now()
             ),
-            on_stored=self.puller.nudge,
+            on_stored=self._events_stored,
         )
         self.callback = Callback(
             settings.wecom, ground.clock, max_bytes=settings.http.max_callback_bytes
         )
+
+    def _events_stored(self) -> None:
+        self.puller.nudge()
+        self.events.nudge()
 
     def _messages_stored(self) -> None:
         self.profiles.nudge()
@@ -157,6 +171,7 @@ class Bot:
         """What runs for as long as the process serves."""
         return {
             "inbox": self.inbox.run,
+            "events": self.events.run,
             "puller": self.puller.run,
             "profiles": self.profiles.run,
             "bursts": self.bursts.run,
