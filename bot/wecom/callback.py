@@ -102,7 +102,7 @@ class Callback:
             sent = int(push.query.get("timestamp", ""))
         except ValueError:
             raise MalformedCallback("the timestamp is not a number") from None
-        if abs(self._clock.now().timestamp() - sent) > self._window:
+        if abs(int(self._clock.now().timestamp()) - sent) > self._window:
             raise RefusedCallback("the timestamp is stale")
 
     def _open(self, push: Push) -> None:

@@ -25,7 +25,7 @@ _HEAD = 16 + 4
 def sign(token: str, timestamp: str, nonce: str, encrypted: str) -> str:
     """WeCom: lower-case hex SHA-1 of the four values, sorted and joined."""
     joined = "".join(sorted([token, timestamp, nonce, encrypted]))
-    return hashlib.sha1(joined.encode(), usedforsecurity=False).hexdigest()
+    return hashlib.sha1(joined.encode(errors="replace"), usedforsecurity=False).hexdigest()
 
 
 def same_signature(ours: str, theirs: str) -> bool:

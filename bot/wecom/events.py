@@ -49,7 +49,8 @@ class InboundEvent:
 
     def _texts(self, name: str) -> tuple[str, ...]:
         value = self.fields.get(name)
-        return (value,) if isinstance(value, str) else tuple(value or ())
+        values = value if isinstance(value, list) else [value]
+        return tuple(one.strip() for one in values if isinstance(one, str) and one.strip())
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +70,7 @@ class KfNotice(InboundEvent):
 
     @property
     def lane(self) -> str:
-        return f"kf:{self.open_kfid}"
+        return f"kf:{self.open_kfid}"[:200]
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,8 @@ from defusedxml.ElementTree import fromstring
 
 from bot.errors import MalformedCallback
 
+_DEEPEST = 16  # WeCom: lists are wrapped once or twice
+
 
 def read_xml(body: bytes | str) -> dict[str, Any]:
     """The children of `<xml>`: text, nested dictionaries, and lists where a tag repeats."""
@@ -23,12 +25,14 @@ def read_xml(body: bytes | str) -> dict[str, Any]:
     return value
 
 
-def _value(element: Element) -> Any:
+def _value(element: Element, depth: int = 0) -> Any:
     if len(element) == 0:
         return element.text or ""
+    if depth > _DEEPEST:
+        raise MalformedCallback("the XML is nested too deeply")
     fields: dict[str, Any] = {}
     for child in element:
-        value = _value(child)
+        value = _value(child, depth + 1)
         if child.tag not in fields:
             fields[child.tag] = value
         elif isinstance(fields[child.tag], list):
