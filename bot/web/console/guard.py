@@ -1,0 +1,93 @@
+"""The console's gate: same site, signed in, and with the session's token to change things."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Awaitable, Callable
+from urllib.parse import quote, urlsplit
+
+from aiohttp import web
+
+from bot.errors import BotError, Forbidden
+from bot.web.console.answers import hx_redirect, is_htmx, note
+from bot.web.console.keys import SIGNED
+from bot.web.console.sessions import COOKIE, find_session
+from bot.web.keys import CLOCK, DATABASE, SETTINGS
+
+LOGIN = "/console/login"
+CSRF_FIELD = "csrf"
+CSRF_HEADER = "X-CSRF-Token"
+_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+_OPEN = ("/console/login", "/console/static/")
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+@web.middleware
+async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Let a request for the console in, or send it to the login page, or refuse it."""
+    if not f"{request.path}/".startswith("/console/"):
+        return await handler(request)
+    try:
+        return await _guarded(request, handler)
+    except BotError as error:
+        if is_htmx(request):
+            return note(error.message, status=error.status)
+        raise
+
+
+async def _guarded(request: web.Request, handler: Handler) -> web.StreamResponse:
+    if request.method not in _SAFE:
+        refuse_cross_site(request)
+    if request.path.startswith(_OPEN):
+        return await handler(request)
+    signed = await find_session(
+        request.app[DATABASE], request.app[CLOCK], request.cookies.get(COOKIE)
+    )
+    if signed is None:
+        return _to_login(request)
+    request[SIGNED] = signed
+    if request.method not in _SAFE:
+        await _check_token(request, signed.csrf)
+    response = await handler(request)
+    if not response.prepared:
+        response.headers.setdefault("Cache-Control", "no-store")
+    return response
+
+
+def refuse_cross_site(request: web.Request) -> None:
+    """Raise `Forbidden` for a request that a page of another site has caused."""
+    site = request.headers.get("Sec-Fetch-Site")
+    if site is not None and site not in ("same-origin", "none"):
+        raise Forbidden("请求来自其他网站，已拒绝；请在工作台页面里操作")
+    origin = request.headers.get("Origin")
+    if origin is not None and urlsplit(origin).netloc not in _own_hosts(request):
+        raise Forbidden("请求来自其他网站，已拒绝；请在工作台页面里操作")
+
+
+def same_token(given: object, expected: str) -> bool:
+    return isinstance(given, str) and hmac.compare_digest(
+        given.encode(errors="replace"), expected.encode()
+    )
+
+
+def _own_hosts(request: web.Request) -> set[str]:
+    public = urlsplit(request.app[SETTINGS].http.public_url or "").netloc
+    return {host for host in (request.host, public) if host}
+
+
+async def _check_token(request: web.Request, expected: str) -> None:
+    given: object = request.headers.get(CSRF_HEADER)
+    if given is None:
+        given = (await request.post()).get(CSRF_FIELD)
+    if not same_token(given, expected):
+        raise Forbidden("页面已过期，请刷新后重试")
+
+
+def _to_login(request: web.Request) -> web.Response:
+    if is_htmx(request):
+        return hx_redirect(LOGIN)
+    if request.path == "/console/events":
+        return web.Response(status=401)
+    back = quote(request.path_qs, safe="") if request.method in _SAFE else ""
+    raise web.HTTPSeeOther(f"{LOGIN}?next={back}" if back else LOGIN)
