@@ -27,8 +27,9 @@ from bot.dialogue.library import Library
 from bot.dialogue.messages import MessageBook
 from bot.dialogue.policy import Policy
 from bot.dialogue.pulling import Puller, Reconciler, request_pulls
+from bot.dialogue.teaching import Teaching
 from bot.errors import SettingsError
-from bot.nlu import make_engine
+from bot.nlu import Trainer, builtin_engine, in_front
 from bot.settings import Settings
 from bot.shop import catalogue_folder, choosing_rules, seed_library, shop_variables
 from bot.store.claims import release_dead_leases, worker_name
@@ -41,9 +42,11 @@ from bot.web.live import Hub
 from bot.web.metrics import Metrics
 from bot.wecom.callback import Callback
 from bot.wecom.client import WeComClient
-from intents import NluEngine, Taxonomy, load_taxonomy
+from intents import BuiltinEngine, NluEngine, Taxonomy, load_taxonomy
 from scheduler import Ticker
 from scripts_library.sensitive import SensitiveWords
+
+_LOOK_SECONDS = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +57,7 @@ class Ground:
     clock: Clock
     database: Database
     http: aiohttp.ClientSession
+    builtin: BuiltinEngine
     engine: NluEngine
     taxonomy: Taxonomy
     funnel: Funnel
@@ -77,6 +81,8 @@ class Bot:
         self.hub = Hub(database)
         self.library = Library(database, clock)
         self.conversations = Conversations(database, clock)
+        self.teaching = Teaching(database, clock, ground.taxonomy)
+        self.trainer = Trainer(settings.nlu, ground.builtin, self.teaching)
         self._wire_sending()
         self._wire_dialogue()
         self._wire_receiving()
@@ -191,6 +197,8 @@ class Bot:
         app[keys.INBOX] = self.inbox
         app[keys.CALLBACK] = self.callback
         app[keys.DECISIONS] = self.decisions
+        app[keys.TEACHING] = self.teaching
+        app[keys.TRAIN] = self.trainer.train
         app[keys.CONVERSATIONS] = self.conversations
         app[keys.HUB] = self.hub
         app.on_shutdown.append(self._close_streams)
@@ -217,13 +225,15 @@ async def open_bot(settings: Settings, *, clock: Clock | None = None) -> AsyncIt
         await upgrade(database)
         async with aiohttp.ClientSession() as http:
             taxonomy, funnel = load_taxonomy(), load_funnel()
+            builtin = await builtin_engine(settings.nlu)
             bot = Bot(
                 Ground(
                     settings=settings,
                     clock=clock,
                     database=database,
                     http=http,
-                    engine=await make_engine(settings.nlu, http),
+                    builtin=builtin,
+                    engine=in_front(builtin, settings.nlu, http),
                     taxonomy=taxonomy,
                     funnel=funnel,
                     metrics=Metrics(),
@@ -250,6 +260,7 @@ async def running(bot: Bot) -> AsyncIterator[None]:
     ticker.every(
         ground.settings.wecom.reconcile_seconds, bot.reconciler.tick, name="reconcile kf accounts"
     )
+    ticker.every(_LOOK_SECONDS, bot.trainer.look, name="look for a newer model")
     ticker.start()
     tasks.append(asyncio.create_task(_once(bot.reconciler.tick)))
     try:

@@ -10,7 +10,17 @@ from typing import Annotated
 import typer
 
 from bot import __version__
-from bot.commands import console, db, deliveries, demo, doctor, nlu, scripts, serve
+from bot.commands import (
+    console,
+    db,
+    deliveries,
+    demo,
+    doctor,
+    nlu,
+    scripts,
+    serve,
+    teaching,
+)
 from bot.commands.speaking import CONFIG_HELP, fail
 from bot.errors import BotError
 from intents.errors import NluError
@@ -30,6 +40,7 @@ nlu.add_to(app)
 doctor.add_to(app)
 app.command("reply")(scripts.reply)
 app.add_typer(scripts.app, name="scripts")
+app.add_typer(teaching.app, name="nlu")
 app.add_typer(db.app, name="db")
 app.add_typer(console.app, name="console")
 app.add_typer(deliveries.app, name="deliveries")

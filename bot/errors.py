@@ -114,7 +114,12 @@ class WeComError(BotError):
     status = 502
 
     def __init__(
-        self, message: str | None = None, *, errcode: int | None = None, api: str = "", hint: str = ""
+        self,
+        message: str | None = None,
+        *,
+        errcode: int | None = None,
+        api: str = "",
+        hint: str = "",
     ) -> None:
         super().__init__(message, errcode=errcode, api=api, hint=hint)
         self.errcode = errcode

@@ -1,23 +1,43 @@
-"""The NLU engine that the settings ask for."""
+"""The NLU engine that the settings ask for, and its replacement while the bot runs."""
 
 from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import aiohttp
 
+from bot import loggers
+from bot.dialogue.teaching import Teaching
 from bot.errors import SettingsError
 from bot.settings import NluSettings
 from intents import BuiltinEngine, NluEngine, NluError, load_or_train
+from intents.builtin.model_store import data_hash, load_model, model_path
 from intents.circuit_breaker import CircuitBreaker
 from intents.rasa_client import RasaEngine
+from intents.training_data import data_files
+
+_TAUGHT = "taught.yml"
+
+
+def training_sources(settings: NluSettings) -> list[Path]:
+    """The files to learn from: the configured ones (or the shipped), then the shop's own."""
+    taught = settings.model_dir / _TAUGHT
+    return [*(settings.data or data_files()), *([taught] if taught.exists() else [])]
 
 
 async def make_engine(settings: NluSettings, http: aiohttp.ClientSession) -> NluEngine:
     """The chosen engine, ready to answer; the built-in one stands behind Rasa."""
     builtin = await builtin_engine(settings)
+    return in_front(builtin, settings, http)
+
+
+def in_front(
+    builtin: BuiltinEngine, settings: NluSettings, http: aiohttp.ClientSession
+) -> NluEngine:
+    """The engine of the settings, with the built-in one to fall back on."""
     if settings.engine == "builtin":
         return builtin
     return RasaEngine(
@@ -32,9 +52,58 @@ async def make_engine(settings: NluSettings, http: aiohttp.ClientSession) -> Nlu
 
 async def builtin_engine(settings: NluSettings) -> BuiltinEngine:
     """The built-in engine, trained on first use; raises `SettingsError` when that fails."""
-    sources: list[Path] | None = list(settings.data) or None
     try:
-        model = await asyncio.to_thread(load_or_train, settings.model_dir, sources=sources)
+        model = await asyncio.to_thread(
+            load_or_train, settings.model_dir, sources=training_sources(settings)
+        )
     except NluError as error:
         raise SettingsError(str(error)) from None
     return BuiltinEngine(model)
+
+
+class Trainer:
+    """Trains from the shop's examples and swaps models between two messages.
+
+    A training that fails leaves the working model in place.
+    """
+
+    def __init__(self, settings: NluSettings, engine: BuiltinEngine, teaching: Teaching) -> None:
+        self._settings = settings
+        self._engine = engine
+        self._teaching = teaching
+        self._hash = data_hash(training_sources(settings))
+        self._training = asyncio.Lock()
+
+    async def train(self) -> str:
+        """Train with everything taught so far; returns the model's hash, raises `NluError`."""
+        async with self._training:
+            await write_taught(self._settings, self._teaching)
+            sources = training_sources(self._settings)
+            model = await asyncio.to_thread(
+                load_or_train, self._settings.model_dir, sources=sources
+            )
+            self._engine.swap(model)
+            self._hash = await asyncio.to_thread(data_hash, sources)
+            loggers.app.info("a new model answers", model=self._hash)
+            return self._hash
+
+    async def look(self) -> None:
+        """Take up a model that `wecom-bot train` or another replica made meanwhile."""
+        sources = training_sources(self._settings)
+        current = await asyncio.to_thread(data_hash, sources)
+        path = model_path(self._settings.model_dir, current)
+        if current == self._hash or not path.exists():
+            return
+        self._engine.swap(await asyncio.to_thread(load_model, path))
+        self._hash = current
+        loggers.app.info("a new model answers", model=current)
+
+
+async def write_taught(settings: NluSettings, teaching: Teaching) -> Sequence[Path]:
+    """Bring the file of the shop's examples up to date; returns all sources."""
+    path = settings.model_dir / _TAUGHT
+    if not await teaching.examples():
+        path.unlink(missing_ok=True)
+    else:
+        await teaching.export(path)
+    return training_sources(settings)

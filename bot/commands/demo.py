@@ -87,8 +87,8 @@ async def _console_password(url: str, kept_in: Path) -> str:
     from bot.store.migrate import upgrade
     from bot.web.console.accounts import ensure_first_user, reset_password
 
-    if kept_in.exists():
-        return kept_in.read_text(encoding="utf-8").strip()
+    if kept := _kept_password(kept_in):
+        return kept
     database = Database(url)
     try:
         await upgrade(database)
@@ -97,9 +97,17 @@ async def _console_password(url: str, kept_in: Path) -> str:
         password = password or await reset_password(database, clock, "admin")
     finally:
         await database.close()
-    kept_in.touch(mode=0o600)
-    kept_in.write_text(password, encoding="utf-8")
+    _keep_password(kept_in, password)
     return password
+
+
+def _kept_password(path: Path) -> str:
+    return path.read_text(encoding="utf-8").strip() if path.exists() else ""
+
+
+def _keep_password(path: Path, password: str) -> None:
+    path.touch(mode=0o600)
+    path.write_text(password, encoding="utf-8")
 
 
 def sandbox_settings(port: int, folder: Path) -> SandboxSettings:

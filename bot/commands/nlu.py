@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -12,7 +13,7 @@ import typer
 
 from bot.clock import SystemClock
 from bot.commands.speaking import Json, say, say_json, say_table
-from bot.settings import Settings, load_settings
+from bot.settings import NluSettings, Settings, load_settings
 
 
 def add_to(app: typer.Typer) -> None:
@@ -33,8 +34,8 @@ def train(
     from intents.builtin.model_store import data_hash, model_path
 
     settings = load_settings().nlu
-    sources = list(settings.data) or None
     started = time.monotonic()
+    sources = asyncio.run(_sources(settings))
     load_or_train(settings.model_dir, sources=sources, force=force)
     seconds = round(time.monotonic() - started, 1)
     path = model_path(settings.model_dir, data_hash(sources))
@@ -43,6 +44,14 @@ def train(
     else:
         size = path.stat().st_size / 2**20
         say(f"模型已就绪：{path}（{size:.1f} MB，{seconds} 秒）")
+
+
+async def _sources(settings: NluSettings) -> Sequence[Path]:
+    from bot.commands.teaching import opened
+    from bot.nlu import write_taught
+
+    async with opened() as teaching:
+        return await write_taught(settings, teaching)
 
 
 def parse(

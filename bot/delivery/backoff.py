@@ -17,7 +17,7 @@ class Backoff:
 
     def wait(self, attempt: int) -> timedelta:
         """The wait after the given try (1 is the first)."""
-        doubled = self.first * 2 ** min(attempt - 1, 20)
+        doubled: timedelta = self.first * 2 ** min(attempt - 1, 20)
         return min(doubled, self.cap) * random.uniform(0.8, 1.2)  # noqa: S311  (jitter)
 
     def exhausted(self, attempt: int) -> bool:

@@ -17,6 +17,7 @@ from bot.dialogue.decisions import send_decided
 from bot.dialogue.library import Library
 from bot.dialogue.outcomes import credit_last_script, recently_sent
 from bot.dialogue.policy import Case, Decision, Policy
+from bot.dialogue.teaching import Doubt, note_doubt
 from bot.settings import Settings
 from bot.store.claims import settle
 from bot.store.database import Database
@@ -33,6 +34,7 @@ from intents import OUT_OF_SCOPE, NluEngine, Understanding
 from scripts_library import Choice, ChoosingRules, Occasion, Situation, choose
 
 BY_POLICY = "policy"
+_SURE = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,11 @@ class Answer:
     stage: str
     choices: list[dict[str, Any]]
     decision: Decision
+
+    @property
+    def unsure(self) -> bool:
+        said = self.understanding
+        return said.intent == OUT_OF_SCOPE or said.confidence < _SURE
 
 
 class BurstHandler:
@@ -201,6 +208,8 @@ class BurstHandler:
             suggestion = self._suggestion(heard, answer, now)
             session.add(suggestion)
             await session.flush()
+            if heard.spoken and answer.unsure:
+                await note_doubt(session, suggestion, because=Doubt.UNSURE, now=now)
             if answer.decision.send:
                 choice = answer.choices[0]
                 await send_decided(
@@ -257,4 +266,5 @@ def _as_stored(choice: Choice) -> dict[str, Any]:
         "score": round(choice.score, 4),
         "reasons": list(choice.reasons),
         "auto": choice.auto,
+        "intent": choice.intent,
     }

@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from bot.clock import Clock
 from bot.delivery.kf_parts import MAX_TEXT_BYTES
 from bot.delivery.outbox import enqueue
+from bot.dialogue.teaching import Doubt, note_doubt
 from bot.errors import AlreadyDecided, NotFound, Unprocessable
 from bot.store.database import Database
 from bot.store.tables import Conversation, ScriptUse, Suggestion, SuggestionStatus
@@ -56,15 +57,25 @@ class Decisions:
             suggestion = await _waiting(session, suggestion_id)
             choice = _chosen(suggestion, script_id, text)
             parts = _parts(choice, text)
+            now = self._clock.now()
             outbound_id = await send_decided(
-                session, suggestion, choice, parts, by=by, edited=text, now=self._clock.now()
+                session, suggestion, choice, parts, by=by, edited=text, now=now
             )
+            if meant := _meant(suggestion, choice):
+                await note_doubt(
+                    session, suggestion, because=Doubt.CORRECTED, proposed=meant, now=now
+                )
         self._on_change(suggestion_id)
         self._on_send()
         return outbound_id
 
-    async def reject(self, suggestion_id: int, *, by: str, reason: str) -> None:
-        """Decide that none of the choices is sent; raises like `approve`."""
+    async def reject(
+        self, suggestion_id: int, *, by: str, reason: str, intent: str | None = None
+    ) -> None:
+        """Decide that none of the choices is sent; raises like `approve`.
+
+        `intent` is what the customer really wanted, when the guide knows better.
+        """
         now = self._clock.now()
         async with self._database.write() as session:
             suggestion = await _waiting(session, suggestion_id)
@@ -73,6 +84,10 @@ class Decisions:
             )
             if suggestion.choices:
                 session.add(_use(suggestion, suggestion.choices[0]["script_id"], "rejected", now))
+            if intent is not None and intent != suggestion.understanding["intent"]:
+                await note_doubt(
+                    session, suggestion, because=Doubt.CORRECTED, proposed=intent, now=now
+                )
         self._on_change(suggestion_id)
 
 
@@ -161,6 +176,12 @@ def _chosen(
     if text is None:
         raise Unprocessable("没有可用的话术，请填写要发送的文字（text）")
     return None
+
+
+def _meant(suggestion: Suggestion, choice: Mapping[str, Any] | None) -> str | None:
+    """The intent that a guide's choice speaks for, when it is not the one understood."""
+    intent = choice.get("intent") if choice else None
+    return intent if intent and intent != suggestion.understanding["intent"] else None
 
 
 def _parts(choice: Mapping[str, Any] | None, text: str | None) -> list[dict[str, Any]]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 from aiohttp import web
 
 from bot.clock import Clock
@@ -9,12 +11,20 @@ from bot.customers.funnel import Funnel
 from bot.delivery.inbox import Inbox
 from bot.dialogue.conversations import Conversations
 from bot.dialogue.decisions import Decisions
+from bot.dialogue.teaching import Teaching
 from bot.settings import Settings
 from bot.store.database import Database
 from bot.web.live import Hub
 from bot.web.metrics import Metrics
 from bot.wecom.callback import Callback
 from intents import Taxonomy
+
+
+class Train(Protocol):
+    """Trains with what was taught, puts the model to work and returns its hash."""
+
+    async def __call__(self) -> str: ...
+
 
 SETTINGS = web.AppKey("settings", Settings)
 CLOCK = web.AppKey("clock", Clock)
@@ -25,5 +35,7 @@ INBOX = web.AppKey("inbox", Inbox)
 CALLBACK = web.AppKey("callback", Callback)
 DECISIONS = web.AppKey("decisions", Decisions)
 CONVERSATIONS = web.AppKey("conversations", Conversations)
+TEACHING = web.AppKey("teaching", Teaching)
+TRAIN = web.AppKey("train", Train)
 HUB = web.AppKey("hub", Hub)
 METRICS = web.AppKey("metrics", Metrics)

@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from alembic import context
 
+from bot.store import nlu_tables  # noqa: F401  (registers its tables)
 from bot.store.columns import BigId, Json, UtcDateTime
 from bot.store.tables import Base
 

@@ -7,8 +7,8 @@ from alembic import op
 
 ${imports if imports else ""}
 
-revision = ${repr(up_revision)}
-down_revision = ${repr(down_revision)}
+revision = "${up_revision}"
+down_revision = ${repr(down_revision).replace("'", chr(34))}
 branch_labels = None
 depends_on = None
 

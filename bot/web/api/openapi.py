@@ -59,7 +59,7 @@ def _schemas(
         if endpoint.body:
             wanted.append((endpoint.body, "validation"))
     references, document = models_json_schema(wanted, ref_template=_REF)
-    names = {
+    names: dict[tuple[Any, str], str] = {
         (model, mode): reference["$ref"].rsplit("/", 1)[-1]
         for (model, mode), reference in references.items()
     }

@@ -8,12 +8,17 @@ from collections.abc import Awaitable, Callable
 from aiohttp import web
 
 from bot.errors import Forbidden, Unauthorized
-from bot.web.api import conversations, customers, suggestions
+from bot.web.api import conversations, customers, nlu, suggestions
 from bot.web.api.endpoint import PREFIX, add_endpoints
 from bot.web.api.openapi import openapi
 from bot.web.keys import SETTINGS
 
-ENDPOINTS = (*suggestions.ENDPOINTS, *customers.ENDPOINTS, *conversations.ENDPOINTS)
+ENDPOINTS = (
+    *suggestions.ENDPOINTS,
+    *customers.ENDPOINTS,
+    *conversations.ENDPOINTS,
+    *nlu.ENDPOINTS,
+)
 _DOCUMENT = f"{PREFIX}/openapi.json"
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]

@@ -15,7 +15,8 @@ from bot.errors import AlreadyDecided, BadRequest, NotFound, Unprocessable
 from bot.store.tables import Conversation, Customer, Suggestion, SuggestionStatus
 from bot.web.api.endpoint import Body, Endpoint, path_id
 from bot.web.api.views import SuggestionView, suggestion_view
-from bot.web.keys import DATABASE, DECISIONS, SETTINGS
+from bot.web.keys import DATABASE, DECISIONS, SETTINGS, TAXONOMY
+from intents import OUT_OF_SCOPE
 
 BY_API = "api"
 
@@ -48,7 +49,10 @@ class Approved(BaseModel):
 
 
 class Rejection(Body):
+    """`intent`: what the customer really wanted, so that the NLU layer can learn it."""
+
     reason: str = Field("", max_length=500)
+    intent: str | None = Field(None, min_length=1, max_length=64)
 
 
 class Rejected(BaseModel):
@@ -99,7 +103,11 @@ async def approve(request: web.Request, query: object, body: Approval) -> Approv
 
 async def reject(request: web.Request, query: object, body: Rejection) -> Rejected:
     suggestion_id = path_id(request)
-    await _decisions(request).reject(suggestion_id, by=BY_API, reason=body.reason)
+    if body.intent and body.intent not in (*request.app[TAXONOMY].names, OUT_OF_SCOPE):
+        raise Unprocessable(f"没有意图 {body.intent}：可用的名字见 intents/intents.yml")
+    await _decisions(request).reject(
+        suggestion_id, by=BY_API, reason=body.reason, intent=body.intent
+    )
     return Rejected(id=suggestion_id)
 
 
