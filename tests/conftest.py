@@ -6,7 +6,7 @@ import os
 import secrets
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import psycopg
@@ -51,10 +51,16 @@ def postgres() -> Iterator[str]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+@pytest.fixture(scope="session")
+def make_postgres_url(postgres: str) -> Callable[[], str]:
+    """Each call makes a PostgreSQL database and gives its SQLAlchemy address."""
+    return lambda: _create_database(postgres)
+
+
 @pytest.fixture
-def new_postgres_url(postgres: str) -> str:
+def new_postgres_url(make_postgres_url: Callable[[], str]) -> str:
     """The SQLAlchemy address of a fresh PostgreSQL database."""
-    return create_postgres_database(postgres)
+    return make_postgres_url()
 
 
 @pytest.fixture
@@ -79,7 +85,7 @@ async def database(database_url: str) -> AsyncIterator[Database]:
     await database.close()
 
 
-def create_postgres_database(maintenance: str) -> str:
+def _create_database(maintenance: str) -> str:
     """Make a database with a name of its own; it goes when the server goes."""
     name = f"bot_{secrets.token_hex(6)}"
     with psycopg.connect(maintenance, autocommit=True) as connection:
