@@ -50,6 +50,24 @@ def in_front(
     )
 
 
+async def rasa_alone(settings: NluSettings, http: aiohttp.ClientSession) -> RasaEngine:
+    """Rasa with nothing to fall back on; raises `SettingsError` when it does not answer."""
+    engine = RasaEngine(
+        http,
+        settings.rasa_url,
+        breaker=CircuitBreaker(clock=time.monotonic),
+        token=settings.rasa_token.get_secret_value(),
+        timeout_seconds=max(settings.rasa_timeout_seconds, 10.0),
+    )
+    try:
+        await engine.understand("什么时候发货")
+    except NluError as error:
+        raise SettingsError(
+            f"{settings.rasa_url} 上的 Rasa 没有回答（{error}）：请先运行 make rasa"
+        ) from None
+    return engine
+
+
 async def builtin_engine(settings: NluSettings) -> BuiltinEngine:
     """The built-in engine, trained on first use; raises `SettingsError` when that fails."""
     try:

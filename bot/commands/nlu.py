@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -81,8 +82,19 @@ def parse(
         say(f"实体：{entity.name} = {entity.value}（原文“{entity.text}”）")
 
 
+class Engine(StrEnum):
+    """Which engine to examine."""
+
+    BUILTIN = "builtin"
+    RASA = "rasa"
+    BOTH = "both"
+
+
 def evaluate(
     file: Annotated[Path, typer.Argument(help='每行一个 {"text": …, "intent": …} 的 JSONL 文件')],
+    engine: Annotated[
+        Engine | None, typer.Option("--engine", help="检验哪个引擎；不写则用配置里的")
+    ] = None,
     as_json: Json = False,
     report: Annotated[
         Path | None, typer.Option("--report", help="另存一份网页报告（混淆矩阵、校准曲线）")
@@ -91,35 +103,62 @@ def evaluate(
     """用标注好的消息检验语义理解：准确率、前三命中、拒识、速度。
 
     例：wecom-bot evaluate messages.jsonl --json
+
+    例：wecom-bot evaluate messages.jsonl --engine both
     """
-    result = asyncio.run(_evaluate(load_settings(), file))
+    settings = load_settings()
+    results = asyncio.run(_evaluate(settings, file, engine or Engine(settings.nlu.engine)))
     if report is not None:
         from intents.evaluation_report import write_report
 
-        write_report(result, report)
+        for result in results:
+            write_report(result, _report_path(report, result.engine, many=len(results) > 1))
+    figures = [result.as_dict() for result in results]
     if as_json:
-        say_json(result.as_dict())
+        say_json(figures[0] if len(figures) == 1 else {"engines": figures})
         return
-    _say_report(result.as_dict())
+    _say_figures(figures)
+    for one in figures:
+        _say_confusions(one)
     if report is not None:
         say(f"\n网页报告：{report}")
 
 
-def _say_report(figures: dict[str, Any]) -> None:
-    auroc = figures["out_of_scope_auroc"]
+def _report_path(path: Path, engine: str, *, many: bool) -> Path:
+    return path.with_stem(f"{path.stem}-{engine}") if many else path
+
+
+def _say_figures(figures: Sequence[dict[str, Any]]) -> None:
+    """One column an engine."""
+    rows: list[tuple[str, Callable[[dict[str, Any]], str]]] = [
+        ("消息数", lambda one: str(one["n"])),
+        ("准确率", lambda one: f"{one['accuracy']:.1%}"),
+        ("前三命中", lambda one: f"{one['top3']:.1%}"),
+        ("宏平均 F1", lambda one: f"{one['macro_f1']:.1%}"),
+        ("校准误差", lambda one: f"{one['ece']:.3f}"),
+        ("陌生消息 AUROC", lambda one: _maybe(one["out_of_scope_auroc"], ".3f")),
+        ("陌生消息被回答", lambda one: _maybe(one["answered"]["strangers"], ".1%")),
+        ("范围内被回答", lambda one: _maybe(one["answered"]["in_scope"], ".1%")),
+        ("自动回复阈值", lambda one: f"{one['auto_reply']['threshold']:.2f}"),
+        ("　覆盖", lambda one: f"{one['auto_reply']['coverage']:.1%}"),
+        ("　准确", lambda one: f"{one['auto_reply']['precision']:.1%}"),
+        (
+            "单条耗时 p50 / p99（毫秒）",
+            lambda one: "{p50} / {p99}".format(**one["latency_ms"]),
+        ),
+    ]
     say_table(
-        ["指标", "数值"],
-        [
-            ("消息数", figures["n"]),
-            ("准确率", f"{figures['accuracy']:.1%}"),
-            ("前三命中", f"{figures['top3']:.1%}"),
-            ("宏平均 F1", f"{figures['macro_f1']:.1%}"),
-            ("校准误差", f"{figures['ece']:.3f}"),
-            ("陌生消息 AUROC", "—" if auroc is None else f"{auroc:.3f}"),
-            ("单条耗时 p50 / p99", "{p50} / {p99} 毫秒".format(**figures["latency_ms"])),
-        ],
+        ["指标", *(one["engine"] for one in figures)],
+        [(name, *(shown(one) for one in figures)) for name, shown in rows],
     )
-    say("\n最常见的混淆：")
+
+
+def _maybe(value: float | None, form: str) -> str:
+    return "—" if value is None else format(value, form)
+
+
+def _say_confusions(figures: dict[str, Any]) -> None:
+    say(f"\n{figures['engine']} 最常见的混淆：")
     labels = intent_labels()
     for confusion in figures["confusions"][:8]:
         truth, guess = (labels.get(confusion[key], "范围外") for key in ("truth", "guess"))
@@ -147,16 +186,19 @@ def local_now(settings: Settings) -> datetime:
     return SystemClock().now().astimezone(settings.shop.zone)
 
 
-async def _evaluate(settings: Settings, file: Path) -> Any:
+async def _evaluate(settings: Settings, file: Path, engine: Engine) -> list[Any]:
     import aiohttp
 
-    from bot.nlu import make_engine
+    from bot.nlu import builtin_engine, rasa_alone
     from intents.evaluation import evaluate as evaluate_engine
     from intents.labelled import read_labelled
 
     rows = read_labelled(file)
+    threshold = settings.dialogue.auto_confidence
     async with aiohttp.ClientSession() as http:
-        engine = await make_engine(settings.nlu, http)
-        return await evaluate_engine(
-            engine, rows, auto_reply_from=settings.dialogue.auto_confidence
-        )
+        engines: list[Any] = []
+        if engine is not Engine.RASA:
+            engines.append(await builtin_engine(settings.nlu))
+        if engine is not Engine.BUILTIN:
+            engines.append(await rasa_alone(settings.nlu, http))
+        return [await evaluate_engine(one, rows, auto_reply_from=threshold) for one in engines]
