@@ -117,13 +117,20 @@ class WeComClient(WeChatClient):  # type: ignore[misc]  # wechatpy has no types
         raise AssertionError("unreachable")
 
     async def _with_token(self, call: Call) -> dict[str, Any]:
-        token = await self._tokens.get()
+        token = await self._token()
         try:
             return await self._once(call, token)
         except WeComError as error:
             if error.errcode not in TOKEN_REJECTED:
                 raise
-        return await self._once(call, await self._tokens.get(rejected=token))
+        return await self._once(call, await self._token(rejected=token))
+
+    async def _token(self, *, rejected: str | None = None) -> str:
+        try:
+            return await self._tokens.get(rejected=rejected)
+        except UnknownOutcome as error:
+            # The call itself was never made, so its outcome is known.
+            raise RetryLater(error.message, api=error.api, hint=error.hint) from None
 
     async def _once(self, call: Call, token: str | None) -> dict[str, Any]:
         await self._limiter.wait(call.api)
@@ -159,7 +166,7 @@ class WeComClient(WeChatClient):  # type: ignore[misc]  # wechatpy has no types
             ) from None
         except (aiohttp.ClientError, TimeoutError, OSError):
             raise UnknownOutcome("没有收到企业微信的回应", api=call.api) from None
-        except ValueError:
+        except (ValueError, RecursionError):
             raise UnknownOutcome("企业微信的回应不是 JSON", api=call.api) from None
 
     def _accept(self, call: Call, answer: Any) -> dict[str, Any]:
@@ -180,8 +187,13 @@ class WeComClient(WeChatClient):  # type: ignore[misc]  # wechatpy has no types
             raise MendSettings("还没有设置 wecom.corp_id 或 wecom.secret", api="gettoken")
         call = Call("GET", "gettoken", params={"corpid": self.corp_id, "corpsecret": secret})
         answer = await self._once(call, None)
-        lifetime = timedelta(seconds=int(answer.get("expires_in") or 7200))
-        return Token(str(answer["access_token"]), self._clock.now() + lifetime)
+        try:
+            value, seconds = answer["access_token"], int(answer.get("expires_in") or 7200)
+        except (KeyError, TypeError, ValueError):
+            value, seconds = None, 0
+        if not value or not isinstance(value, str):
+            raise UnknownOutcome("企业微信的回应里没有 access_token", api=call.api)
+        return Token(value, self._clock.now() + timedelta(seconds=seconds))
 
 
 def _worth_repeating(call: Call, error: RetryLater) -> bool:
@@ -197,7 +209,8 @@ def _encode(body: Mapping[str, Any] | None) -> bytes | None:
 
 
 def _errcode(answer: Mapping[str, Any]) -> int:
+    code = answer.get("errcode")
     try:
-        return int(answer.get("errcode") or 0)
-    except (TypeError, ValueError):
+        return 0 if code is None else int(code)
+    except (TypeError, ValueError, OverflowError):
         return -1

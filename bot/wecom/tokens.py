@@ -12,6 +12,7 @@ from typing import Protocol
 from bot.clock import Clock
 
 _MARGIN = timedelta(minutes=5)
+_ASK_AGAIN = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +34,8 @@ class SharedTokens(Protocol):
 class TokenCache:
     """Hands out one token until it nears its end or WeCom rejects it.
 
-    WeCom: a token lives 7200 s, may be revoked early, and fetching too often is punished.
+    WeCom: a token lives 7200 s, may be revoked early, and fetching too often is punished;
+    asking again gives the same token until it ends.
     """
 
     def __init__(
@@ -50,6 +52,7 @@ class TokenCache:
         self._clock = clock
         self._lock = asyncio.Lock()
         self._token: Token | None = None
+        self._asked_at: datetime | None = None
 
     async def get(self, *, rejected: str | None = None) -> str:
         """A usable token; `rejected` is one that WeCom just refused."""
@@ -61,14 +64,17 @@ class TokenCache:
             self._token = await self._shared.load(self._name)
             if usable := self._usable(self._token, rejected):
                 return usable
-            self._token = await self._fetch()
+            self._token, self._asked_at = await self._fetch(), self._clock.now()
             await self._shared.save(self._name, self._token)
             return self._token.value
 
     def _usable(self, token: Token | None, rejected: str | None) -> str | None:
         if token is None or token.value == rejected:
             return None
-        return token.value if token.expires_at - _MARGIN > self._clock.now() else None
+        now = self._clock.now()
+        just_asked = self._asked_at is not None and now - self._asked_at < _ASK_AGAIN
+        margin = timedelta(0) if just_asked else _MARGIN
+        return token.value if token.expires_at - margin > now else None
 
 
 def token_name(corp_id: str, secret: str) -> str:
