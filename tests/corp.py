@@ -114,7 +114,7 @@ async def connect(
     )
 
     def client(database: Database) -> WeComClient:
-        return WeComClient(settings, http, shared=StoredTokens(database), clock=clock, sleep=naps)
+        return WeComClient(ours, http, shared=StoredTokens(database), clock=clock, sleep=naps)
 
     return client
 
