@@ -18,6 +18,7 @@ from bot.store.tables import Burst, Conversation, Message, Suggestion, Suggestio
 from bot.store.upsert import insert_new
 from bot.wecom.kf import SERVICER, KfMessage
 
+_KF_HISTORY = timedelta(days=3)
 _PICKED_UP = "接待人员已接入"
 _PICKED, _TRANSFERRED, _ENDED, _REOPENED = "1", "2", "3", "4"
 
@@ -107,8 +108,8 @@ class MessageBook:
         conversation: Conversation,
         now: datetime,
     ) -> None:
-        last = conversation.last_inbound_at
-        conversation.last_inbound_at = max(last, message.sent_at) if last else message.sent_at
+        said_at = _plausible(message.sent_at, now)
+        conversation.last_inbound_at = max(conversation.last_inbound_at or said_at, said_at)
         conversation.session_note = None
         burst = await self._open_burst(session, message, conversation)
         if burst is None:
@@ -149,6 +150,11 @@ class MessageBook:
         if burst is None or not self._gap or abs(message.sent_at - burst.last_sent_at) > gap:
             return None
         return burst
+
+
+def _plausible(sent_at: datetime, now: datetime) -> datetime:
+    """WeCom keeps kf messages for three days; a time outside them is no time to count from."""
+    return sent_at if now - _KF_HISTORY <= sent_at <= now else now
 
 
 async def _conversations(
