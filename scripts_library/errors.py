@@ -120,6 +120,11 @@ class SensitiveWordsError(ScriptLibraryError):
     """The sensitive-word list cannot be read."""
 
 
+_LISTED = 20
+
+
 def _listing(subject: str, problems: tuple[Problem, ...] | tuple[CellProblem, ...]) -> str:
-    lines = "\n".join(f"- {problem}" for problem in problems)
-    return f"{subject}有 {len(problems)} 处需要修改：\n{lines}"
+    lines = [f"- {problem}" for problem in problems[:_LISTED]]
+    if len(problems) > _LISTED:
+        lines.append(f"- ……另有 {len(problems) - _LISTED} 处，改好这些后再检查")
+    return "\n".join([f"{subject}有 {len(problems)} 处需要修改：", *lines])
