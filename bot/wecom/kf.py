@@ -9,9 +9,12 @@ from typing import Any
 
 from wechatpy.work.client.api.kf import WeChatKF
 
+from bot.wecom.storable import storable
+
 Answer = Awaitable[dict[str, Any]]
 
 CUSTOMER, SYSTEM, SERVICER = 3, 4, 5
+_END_OF_TIME = 2**32  # seconds; in 2106
 
 
 class KfApi(WeChatKF):  # type: ignore[misc]  # wechatpy has no types
@@ -58,8 +61,8 @@ class KfMessage:
 
 def read_message(row: Mapping[str, Any], *, open_kfid: str) -> KfMessage | None:
     """The message of a row; None when it has no id to keep it under."""
-    row = _without_nul(row)
-    msgid = row.get("msgid")
+    row = storable(row)
+    msgid = row.get("msgid") if isinstance(row, dict) else None
     if not isinstance(msgid, str) or not msgid:
         return None
     msgtype = str(row.get("msgtype") or "unknown")[:32]
@@ -114,30 +117,17 @@ def _readable(msgtype: str, body: Mapping[str, Any]) -> str:
     return "" if msgtype == "event" else _LABELS.get(msgtype, "[暂不支持的消息]")
 
 
-def _whole(value: object, default: int) -> int:
+def _whole(value: object, default: int, *, below: int = 2**31) -> int:
     try:
         number = int(str(value))
     except ValueError:
         return default
-    return number if abs(number) < 2**31 else default
+    return number if abs(number) < below else default
 
 
 def _moment(value: object) -> datetime:
-    try:
-        return datetime.fromtimestamp(int(str(value)), UTC)
-    except (ValueError, OverflowError, OSError):
-        return datetime.fromtimestamp(0, UTC)
-
-
-def _without_nul(value: Any) -> Any:
-    """The same value without NUL characters, which PostgreSQL cannot keep."""
-    if isinstance(value, str):
-        return value.replace("\x00", "")
-    if isinstance(value, Mapping):
-        return {key: _without_nul(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_without_nul(item) for item in value]
-    return value
+    seconds = _whole(value, 0, below=_END_OF_TIME)
+    return datetime.fromtimestamp(max(seconds, 0), UTC)
 
 
 FAIL_REASONS = {
