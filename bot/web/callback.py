@@ -39,8 +39,8 @@ async def _body(request: web.Request) -> bytes:
             body += chunk
             if len(body) > limit:
                 raise OversizedCallback
-    except (web.PayloadAccessError, ConnectionError):
-        raise MalformedCallback("the body ended early") from None
+    except (web.RequestPayloadError, web.PayloadAccessError, ConnectionError):
+        raise MalformedCallback("the body cannot be read to its end") from None
     return bytes(body)
 
 

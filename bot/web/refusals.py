@@ -10,7 +10,7 @@ from aiohttp import web
 from sqlalchemy.exc import SQLAlchemyError
 
 from bot import loggers
-from bot.errors import BotError, StoreError
+from bot.errors import BadRequest, BotError, StoreError
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -24,6 +24,8 @@ async def refusals(request: web.Request, handler: Handler) -> web.StreamResponse
         if error.status < 400:
             raise
         return _answer(request, error.status, *_spoken(error), headers=_allow(error))
+    except web.RequestPayloadError:
+        return _answer(request, 400, BadRequest.code, "请求体读不完整或压缩格式不对")
     except BotError as error:
         return _answer(request, error.status, error.code, error.message, error.details)
     except (SQLAlchemyError, OSError) as error:

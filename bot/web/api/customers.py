@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from bot.errors import NotFound
 from bot.store.tables import Conversation, Customer, StageMove
-from bot.web.api.endpoint import Endpoint
+from bot.web.api.endpoint import Endpoint, is_keepable
 from bot.web.api.views import ConversationRef, conversation_ref
 from bot.web.keys import DATABASE, FUNNEL, SETTINGS
 
@@ -44,6 +44,8 @@ class CustomerView(BaseModel):
 
 async def show_customer(request: web.Request, query: object, body: None) -> CustomerView:
     external_userid = request.match_info["external_userid"]
+    if not is_keepable(external_userid):
+        raise NotFound("没有这位客户")
     zone = request.app[SETTINGS].shop.zone
     async with request.app[DATABASE].read() as session:
         customer = await session.get(Customer, external_userid)

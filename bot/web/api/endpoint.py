@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from aiohttp import web
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
 from bot.errors import BadRequest, BotError, NotFound, Unprocessable
 
 PREFIX = "/api/v1"
-_MAX_ID = 2**63 - 1
+MAX_ID = 2**63 - 1
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -23,6 +23,13 @@ class Body(BaseModel):
     """A JSON body; unknown keys are refused, so that a typo does not pass silently."""
 
     model_config = ConfigDict(extra="forbid")
+
+    @field_validator("*")
+    @classmethod
+    def _keepable(cls, value: object) -> object:
+        if isinstance(value, str) and not is_keepable(value):
+            raise ValueError("有不能保存的字符，请删除后再试")
+        return value
 
 
 class Nothing(Body):
@@ -47,6 +54,11 @@ class Endpoint:
     def name(self) -> str:
         room = self.handler.__module__.rsplit(".", 1)[-1]
         return f"{room}_{self.handler.__name__}"
+
+
+def is_keepable(text: str) -> bool:
+    """Whether both databases can keep it: no NUL, no half of a surrogate pair."""
+    return "\x00" not in text and not any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def add_endpoints(app: web.Application, endpoints: Iterable[Endpoint]) -> None:
@@ -97,6 +109,7 @@ _WORDINGS = {
     "missing": "缺少这一项",
     "extra_forbidden": "没有这一项，请检查拼写",
     "string_type": "应是文字",
+    "string_unicode": "有不能保存的字符，请删除后再试",
     "string_too_short": "不能为空",
     "string_too_long": "太长了",
     "int_parsing": "应是整数",
@@ -110,8 +123,7 @@ def _wording(item: Any) -> str:
 
 def path_id(request: web.Request) -> int:
     """The numeric `{id}` of the path; anything else is as good as unknown."""
-
     raw = request.match_info["id"]
-    if not (raw.isascii() and raw.isdigit()) or int(raw[:20]) > _MAX_ID:
+    if not (raw.isascii() and raw.isdigit()) or len(raw) > 20 or int(raw) > MAX_ID:
         raise NotFound(f"没有编号为 {raw[:20]} 的记录")
     return int(raw)

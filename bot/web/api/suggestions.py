@@ -13,7 +13,7 @@ from sqlalchemy import Select, select
 from bot.dialogue.decisions import Decisions
 from bot.errors import AlreadyDecided, BadRequest, NotFound, Unprocessable
 from bot.store.tables import Conversation, Customer, Suggestion, SuggestionStatus
-from bot.web.api.endpoint import Body, Endpoint, path_id
+from bot.web.api.endpoint import MAX_ID, Body, Endpoint, path_id
 from bot.web.api.views import SuggestionView, suggestion_view
 from bot.web.keys import DATABASE, DECISIONS, SETTINGS, TAXONOMY
 from intents import OUT_OF_SCOPE
@@ -126,7 +126,10 @@ def _after(cursor: str) -> int:
         plain = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode()
         if plain[:1] != "s" or not plain[1:].isdigit() or len(plain) > 20:
             raise ValueError
-        return int(plain[1:])
+        after = int(plain[1:])
+        if after > MAX_ID:
+            raise ValueError
+        return after
     except (binascii.Error, ValueError):
         raise BadRequest("cursor 无效：请原样传回上一页的 next_cursor") from None
 
