@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from intents.builtin.linear import Floats, LinearModel
+from intents.builtin.sentences import SentenceBranch
 from intents.entities import Gazetteer
 from intents.understanding import Ranked
 
@@ -45,10 +46,14 @@ class BuiltinModel:
     gazetteer: Gazetteer
     data_hash: str
 
-    def guess(self, text: str) -> Guess:
-        """Judge a normal text."""
+    def guess(self, text: str, sentences: SentenceBranch | None = None) -> Guess:
+        """Judge a normal text; an unsure one with a second opinion if there is any."""
         scores, known = self.linear.logits(text)
-        return judge(scores, known, self.calibration)
+        guess = judge(scores, known, self.calibration)
+        if sentences is None or guess.probabilities.max() >= sentences.ask_below:
+            return guess
+        blended = sentences.blend(text, softmax(scores / self.calibration.temperature))
+        return judge(blended * self.calibration.temperature, known, self.calibration)
 
     def ranking(self, guess: Guess, top: int) -> tuple[Ranked, ...]:
         best = np.argsort(-guess.probabilities, kind="stable")[:top]

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-import io
-import json
 import os
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
+import numpy.typing as npt
 
+from intents.builtin.container import Container, damaged, read_container, write_container
 from intents.builtin.linear import LinearModel, Vocabulary
 from intents.builtin.model import BuiltinModel, Calibration
 from intents.entities import Gazetteer
@@ -26,14 +24,24 @@ from intents.training_data import data_files
 
 FORMAT = "wecom-nlu-builtin"
 VERSION = 1
-_SOURCES = ("features.py", "linear.py", "model.py", "training.py", "../normalize.py")
+_CODE = (
+    "features.py",
+    "folds.py",
+    "linear.py",
+    "model.py",
+    "training.py",
+    "../entities.py",
+    "../language.py",
+    "../normalize.py",
+    "../training_data.py",
+)
 _TRAINING_SECONDS = 600
 
 
 def data_hash(sources: Iterable[Path] | None = None) -> str:
     """Identifies a model by the files it learns from and by the code that reads them."""
     digest = hashlib.sha256(f"{FORMAT} {VERSION}".encode())
-    code = [Path(__file__).parent / name for name in _SOURCES]
+    code = [Path(__file__).parent / name for name in _CODE]
     paths = data_files() if sources is None else sources
     for path in (*code, DEFAULT_TAXONOMY, *paths):
         digest.update(hashlib.sha256(path.read_bytes()).digest())
@@ -45,42 +53,29 @@ def model_path(folder: Path, fingerprint: str) -> Path:
 
 
 def save_model(model: BuiltinModel, path: Path) -> None:
-    """Write beside the target, then replace it in one step."""
-    payload = _pack(model)
-    header = {
-        "format": FORMAT,
-        "version": VERSION,
-        "data_hash": model.data_hash,
-        "sha256": hashlib.sha256(payload).hexdigest(),
+    """Replace the file in one step."""
+    known = {
+        "labels": model.labels,
+        "vocabulary": list(model.linear.vocabulary.index),
+        "calibration": asdict(model.calibration),
+        "gazetteer": asdict(model.gazetteer),
     }
-    content = json.dumps(header).encode() + b"\n" + payload
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".nlu-")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    arrays: dict[str, npt.NDArray[Any]] = {
+        "idf": model.linear.vocabulary.idf,
+        "weights": model.linear.weights,
+        "bias": model.linear.bias,
+    }
+    content = Container(model.data_hash, known, arrays)
+    write_container(path, content, kind=FORMAT, version=VERSION)
 
 
 def load_model(path: Path) -> BuiltinModel:
     """Read a model; raises ModelError when anything about the file is not as written."""
+    content = read_container(path, kind=FORMAT, version=VERSION)
     try:
-        first, _, payload = path.read_bytes().partition(b"\n")
-        header = json.loads(first)
-        _check(header, payload, path)
-        with np.load(io.BytesIO(payload), allow_pickle=False) as arrays:
-            return _unpack(str(header["data_hash"]), arrays)
-    except ModelError:
-        raise
-    except OSError as error:
-        raise ModelError(f"{path}: 模型读不到。请运行 wecom-bot train 重新训练") from error
-    except (ValueError, KeyError, TypeError, BadZipFile) as error:
-        raise ModelError(f"{path}: 模型文件已损坏。请运行 wecom-bot train 重新训练") from error
+        return _unpack(content)
+    except (ValueError, KeyError, TypeError) as error:
+        raise damaged(path) from error
 
 
 def load_or_train(
@@ -125,37 +120,8 @@ def _forget_others(folder: Path, kept: Path, spare: int = 1) -> None:
         path.unlink(missing_ok=True)
 
 
-def _pack(model: BuiltinModel) -> bytes:
-    buffer = io.BytesIO()
-    known = {
-        "labels": model.labels,
-        "vocabulary": list(model.linear.vocabulary.index),
-        "calibration": asdict(model.calibration),
-        "gazetteer": asdict(model.gazetteer),
-    }
-    np.savez_compressed(
-        buffer,
-        known=np.frombuffer(json.dumps(known, ensure_ascii=False).encode(), dtype=np.uint8),
-        idf=model.linear.vocabulary.idf,
-        weights=model.linear.weights,
-        bias=model.linear.bias,
-    )
-    return buffer.getvalue()
-
-
-def _check(header: Any, payload: bytes, path: Path) -> None:
-    if not isinstance(header, dict) or header.get("format") != FORMAT:
-        raise ModelError(f"{path}: 不是内置引擎的模型。请运行 wecom-bot train 重新训练")
-    if header.get("version") != VERSION:
-        raise ModelError(f"{path}: 模型是别的版本训练的。请运行 wecom-bot train 重新训练")
-    if hashlib.sha256(payload).hexdigest() != header.get("sha256"):
-        raise ModelError(
-            f"{path}: 模型校验不符，可能已损坏或被改动。请运行 wecom-bot train 重新训练"
-        )
-
-
-def _unpack(fingerprint: str, arrays: Any) -> BuiltinModel:
-    known = json.loads(arrays["known"].tobytes())
+def _unpack(content: Container) -> BuiltinModel:
+    known, arrays = content.known, content.arrays
     idf, weights, bias = arrays["idf"], arrays["weights"], arrays["bias"]
     names, labels = known["vocabulary"], tuple(known["labels"])
     if weights.shape != (len(names), len(labels)) or bias.shape != (len(labels),):
@@ -179,5 +145,5 @@ def _unpack(fingerprint: str, arrays: Any) -> BuiltinModel:
             patterns=tuple((entity, pattern) for entity, pattern in gazetteer["patterns"]),
             synonyms=gazetteer["synonyms"],
         ),
-        data_hash=fingerprint,
+        data_hash=content.fingerprint,
     )
