@@ -73,7 +73,7 @@ class RasaEngine:
         plain = understood_without_model(normalized, engine=self.name)
         if plain is not None:
             return replace(plain, text=text)
-        answer = await self._ask(normalized)
+        answer = await self._ask(normalized, now)
         if answer is not None:
             return replace(answer, text=text)
         self.counts.fallbacks += 1
@@ -106,7 +106,7 @@ class RasaEngine:
         if status not in (200, 204):
             raise EngineUnavailable(f"Rasa 没有换模型（HTTP {status}）：{body[:200]}")
 
-    async def _ask(self, normalized: Normalized) -> Understanding | None:
+    async def _ask(self, normalized: Normalized, now: datetime | None) -> Understanding | None:
         if not self.breaker.allows():
             return None
         self.counts.calls += 1
@@ -119,6 +119,7 @@ class RasaEngine:
                 self._taxonomy,
                 refuse_below=self._refuse_below,
                 engine=self.name,
+                now=now,
             )
         except _FAULTS:
             self.counts.failures += 1
