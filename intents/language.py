@@ -13,6 +13,7 @@ _HAN = re.compile(r"[㐀-鿿]")
 _LATIN = re.compile(r"[a-zà-ɏ]")
 _LETTER = re.compile(r"[^\W\d_]")
 _DIGITS_ONLY = re.compile(r"[\d\s\-+*/.,:#x]+")
+_NOD = re.compile(r"(?:\[OK\]|\[好的\]|👌[🏻-🏿]?|🆗|\s)+")
 _REFERENCE_DIGITS = 6
 _WORDS = {
     "greet": ("hi", "hello", "hey", "hallo", "halo"),
@@ -54,7 +55,7 @@ def understood_without_model(normalized: Normalized, *, engine: str) -> Understa
     script = script_of(normalized.text)
     if script is Script.CHINESE:
         return None
-    plain = _plain_intent(normalized.text, script)
+    plain = _plain_intent(normalized, script)
     best = plain or Ranked(OUT_OF_SCOPE, 1.0)
     certain = (plain,) if plain else ()
     return Understanding(
@@ -68,11 +69,13 @@ def understood_without_model(normalized: Normalized, *, engine: str) -> Understa
     )
 
 
-def _plain_intent(text: str, script: Script) -> Ranked | None:
+def _plain_intent(normalized: Normalized, script: Script) -> Ranked | None:
     """The intent of the few non-Chinese messages that are plain, e.g. a number or "ok"."""
     if script is Script.REFERENCE:
         return Ranked("provide_info", 0.9)
-    word = "".join(char for char in text if char not in MARKS).strip(" .!~?,")
+    if script is Script.MARKS and _NOD.fullmatch(normalized.original):
+        return Ranked("affirm", 0.9)
+    word = "".join(char for char in normalized.text if char not in MARKS).strip(" .!~?,")
     intent = _KNOWN_WORDS.get(word)
     return Ranked(intent, 0.9) if intent else None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -56,8 +57,13 @@ class BuiltinModel:
         return judge(blended * self.calibration.temperature, known, self.calibration)
 
     def ranking(self, guess: Guess, top: int) -> tuple[Ranked, ...]:
-        best = np.argsort(-guess.probabilities, kind="stable")[:top]
-        return tuple(Ranked(self.labels[i], float(guess.probabilities[i])) for i in best)
+        return ranked(self.labels, guess, top)
+
+
+def ranked(labels: Sequence[str], guess: Guess, top: int) -> tuple[Ranked, ...]:
+    """The likeliest labels, best first."""
+    best = np.argsort(-guess.probabilities, kind="stable")[:top]
+    return tuple(Ranked(labels[i], float(guess.probabilities[i])) for i in best)
 
 
 def judge(scores: Floats, known: float, calibration: Calibration) -> Guess:
