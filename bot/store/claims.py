@@ -13,10 +13,21 @@ from sqlalchemy import CursorResult, and_, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
+from bot.store.channel_tables import Greeting, GuideNotice
+from bot.store.contact_tables import SyncRun, TagJob
 from bot.store.tables import Burst, InboxEvent, KfAccount, Outbound, Work, WorkState
 
-WorkRow = TypeVar("WorkRow", InboxEvent, Burst, Outbound)
-LEASED: tuple[Any, ...] = (InboxEvent, Burst, Outbound, KfAccount)
+WorkRow = TypeVar("WorkRow", InboxEvent, Burst, Outbound, TagJob, Greeting, GuideNotice)
+LEASED: tuple[Any, ...] = (
+    InboxEvent,
+    Burst,
+    Outbound,
+    KfAccount,
+    TagJob,
+    SyncRun,
+    Greeting,
+    GuideNotice,
+)
 
 
 def worker_name() -> str:
@@ -43,8 +54,23 @@ async def claim(
 
 
 def _due(table: type[WorkRow], now: datetime) -> Any:
+    return (
+        select(table)
+        .where(
+            table.state == WorkState.READY,
+            table.due_at <= now,
+            or_(table.leased_until.is_(None), table.leased_until <= now),
+            ~_blocked(table),
+        )
+        .order_by(table.due_at, table.id)
+        .with_for_update(skip_locked=True)
+    )
+
+
+def _blocked(table: type[WorkRow]) -> Any:
+    """Whether an earlier row of the same lane is still to do."""
     earlier: Any = aliased(table)
-    blocked = (
+    return (
         select(earlier.id)
         .where(
             earlier.lane == table.lane,
@@ -52,17 +78,6 @@ def _due(table: type[WorkRow], now: datetime) -> Any:
             earlier.id < table.id,
         )
         .exists()
-    )
-    return (
-        select(table)
-        .where(
-            table.state == WorkState.READY,
-            table.due_at <= now,
-            or_(table.leased_until.is_(None), table.leased_until <= now),
-            ~blocked,
-        )
-        .order_by(table.due_at, table.id)
-        .with_for_update(skip_locked=True)
     )
 
 
@@ -114,10 +129,13 @@ async def revive(session: AsyncSession, table: type[Work], row_id: int, *, now: 
 
 
 async def next_due(session: AsyncSession, table: type[WorkRow]) -> datetime | None:
-    """When the earliest unleased ready row falls due."""
+    """When the next row at the head of its lane can be claimed: when due and not leased.
+
+    Rows further back do not count: a worker would look for them in vain, over and over.
+    """
     return await session.scalar(
-        select(func.min(table.due_at)).where(
-            table.state == WorkState.READY, table.leased_until.is_(None)
+        select(func.min(func.coalesce(table.leased_until, table.due_at))).where(
+            table.state == WorkState.READY, ~_blocked(table)
         )
     )
 
@@ -146,9 +164,9 @@ async def release_dead_leases(session: AsyncSession, *, by: str) -> int:
 
 
 def _is_dead(owner: str, by: str) -> bool:
-    host, pid, _ = owner.rsplit("/", 2)
     our_host, our_pid, _ = by.rsplit("/", 2)
-    if owner == by or host != our_host:
+    host, pid, *_ = (*owner.rsplit("/", 2), "", "")
+    if owner == by or host != our_host or not pid.isdecimal():
         return False
     if pid == our_pid:
         return True

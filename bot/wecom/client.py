@@ -18,6 +18,8 @@ from bot.clock import Clock
 from bot.errors import MendSettings, RetryLater, UnknownOutcome, WeComError
 from bot.settings import WeComSettings
 from bot.wecom import endpoints
+from bot.wecom.contact_ways import ContactWayApi
+from bot.wecom.contacts import ContactApi
 from bot.wecom.errcodes import BUSY, FREQUENCY_LIMIT, TOKEN_REJECTED, error_for
 from bot.wecom.kf import KfApi
 from bot.wecom.limits import Limiter
@@ -54,6 +56,8 @@ class WeComClient(WeChatClient):  # type: ignore[misc]  # wechatpy has no types
     that must not be repeated was lost.
     """
 
+    contacts = ContactApi()
+    contact_ways = ContactWayApi()
     kf = KfApi()
     media = MediaApi()
 

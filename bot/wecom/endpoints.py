@@ -18,6 +18,16 @@ _READS = frozenset(
         "externalcontact/batch/get_by_user",
     }
 )
+# They set a value that is the same the second time.
+_SETS = frozenset(
+    {
+        "externalcontact/mark_tag",
+        "externalcontact/remark",
+        "externalcontact/edit_corp_tag",
+        "externalcontact/update_contact_way",
+        "externalcontact/customer_acquisition/update_link",
+    }
+)
 # An upload repeated leaves an unused file that WeCom drops after three days.
 _HARMLESS = frozenset({"media/upload", "media/upload_attachment", "media/uploadimg"})
 _KEYED = {"kf/send_msg": "msgid"}
@@ -25,7 +35,7 @@ _READING_VERBS = ("get", "list", "batchget")
 
 
 def is_repeatable(method: str, api: str, body: Mapping[str, Any] | None) -> bool:
-    if method == "GET" or api in _READS or api in _HARMLESS:
+    if method == "GET" or api in _READS | _SETS | _HARMLESS:
         return True
     if key := _KEYED.get(api):
         return bool(body and body.get(key))

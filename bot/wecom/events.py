@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, ClassVar
 
 
@@ -88,8 +89,75 @@ class KfAccountAuthChange(InboundEvent):
         return self._texts("AuthDelOpenKfId")
 
 
+@dataclass(frozen=True, slots=True)
+class ContactChange(InboundEvent):
+    """Something happened between a guide and a customer (`change_external_contact`)."""
+
+    kind: ClassVar[str] = "change_external_contact"
+
+    @property
+    def userid(self) -> str:
+        return self._text("UserID")[:64]
+
+    @property
+    def external_userid(self) -> str:
+        return self._text("ExternalUserID")[:64]
+
+    @property
+    def at(self) -> datetime | None:
+        """When it happened, by WeCom's clock and to the second."""
+        return _moment(self._text("CreateTime"))
+
+    @property
+    def state(self) -> str:
+        """The channel through which the customer came."""
+        return self._text("State")[:64]
+
+    @property
+    def welcome_code(self) -> str:
+        """Lives 20 s and greets once."""
+        return self._text("WelcomeCode")
+
+    @property
+    def source(self) -> str:
+        """`DELETE_BY_TRANSFER` when a colleague took the customer over."""
+        return self._text("Source")
+
+    @property
+    def fail_reason(self) -> str:
+        return self._text("FailReason")
+
+
+@dataclass(frozen=True, slots=True)
+class TagChanged(InboundEvent):
+    """A corp tag or a group of them changed (`change_external_tag`)."""
+
+    kind: ClassVar[str] = "change_external_tag"
+
+    @property
+    def id(self) -> str:
+        """Of the tag or group; empty when all groups were re-ordered."""
+        return self._text("Id")[:64]
+
+    @property
+    def is_group(self) -> bool:
+        return self._text("TagType") == "tag_group" or self.change_type == "shuffle"
+
+    @property
+    def at(self) -> datetime | None:
+        return _moment(self._text("CreateTime"))
+
+
+def _moment(text: str) -> datetime | None:
+    try:
+        seconds = int(text)
+        return datetime.fromtimestamp(seconds, UTC) if seconds > 0 else None
+    except (ValueError, OverflowError, OSError):
+        return None
+
+
 _CLASSES: dict[str, type[InboundEvent]] = {
-    cls.kind: cls for cls in (KfNotice, KfAccountAuthChange)
+    cls.kind: cls for cls in (KfNotice, KfAccountAuthChange, ContactChange, TagChanged)
 }
 
 

@@ -6,7 +6,11 @@ from typing import Any, Literal
 
 from alembic import context
 
-from bot.store import nlu_tables  # noqa: F401  (registers its tables)
+from bot.store import (  # noqa: F401  (they register their tables)
+    channel_tables,
+    contact_tables,
+    nlu_tables,
+)
 from bot.store.columns import BigId, Json, UtcDateTime
 from bot.store.tables import Base
 
