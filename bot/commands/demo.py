@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bot import loggers
-from bot.commands.serve import known_secrets, serving, stop_signal
+from bot.commands.serve import known_secrets, quiet_once, serving, stop_signal
 from bot.commands.speaking import say
 from bot.errors import SettingsError
 from bot.settings import LoggingSettings, Settings, load_settings
@@ -65,6 +65,7 @@ async def _demo(port: int, sandbox_port: int, folder: Path, *, verbose: bool) ->
     loggers.configure(logging, secrets=known_secrets(settings))
     say("正在启动（第一次需要训练语义模型，约半分钟）……")
     async with AsyncExitStack() as stack:
+        stack.enter_context(quiet_once(stop))
         await stack.enter_async_context(_platform(platform, sandbox_port))
         password = await _console_password(settings.database.url, folder / "console-password")
         await stack.enter_async_context(serving(settings))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from typing import TYPE_CHECKING
 
 import typer
@@ -42,9 +42,10 @@ def known_secrets(settings: Settings) -> list[str]:
 
 async def _serve(settings: Settings) -> None:
     stop = stop_signal()
-    async with serving(settings):
-        await stop.wait()
-        loggers.app.info("stopping")
+    with quiet_once(stop):
+        async with serving(settings):
+            await stop.wait()
+            loggers.app.info("stopping")
 
 
 def stop_signal() -> asyncio.Event:
@@ -54,6 +55,16 @@ def stop_signal() -> asyncio.Event:
         with suppress(NotImplementedError):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
     return stop
+
+
+@contextmanager
+def quiet_once(stop: asyncio.Event) -> Iterator[None]:
+    """What breaks because somebody pressed Ctrl-C during the start is no error."""
+    try:
+        yield
+    except SettingsError:
+        if not stop.is_set():
+            raise
 
 
 @asynccontextmanager
