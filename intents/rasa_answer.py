@@ -43,10 +43,9 @@ def understanding_of(
         raise RasaNonsense("no known intent in the ranking")
     best = inside[0]
     judged = _share(answer.get("stranger"))
-    if judged is None:
-        refused = ranked[0].intent in _REFUSALS or best.confidence < refuse_below
-    else:
-        refused = _one(answer.get("intent")).intent in _REFUSALS
+    refused = _one(answer.get("intent")).intent in _REFUSALS
+    if judged is None and best.confidence < refuse_below:
+        refused = True
     stranger = max(1 - best.confidence, 0.0) if judged is None else judged
     said = Ranked(OUT_OF_SCOPE, stranger) if refused else best
     return Understanding(
