@@ -184,6 +184,41 @@ class ScriptsSettings(_Section):
     import_on_start: bool = True
 
 
+class GreetingSegment(_Section):
+    """Words for new friends of one kind; every list that is given must be met."""
+
+    name: str = Field(min_length=1, max_length=40)
+    tags: Names = []
+    stages: Names = []
+    guides: Names = []
+    text: str = Field(min_length=1, max_length=1300)
+    attachments: list[dict[str, Any]] = Field([], max_length=9)
+
+
+class GreetingSettings(_Section):
+    default_text: str = Field(
+        "{customer_name}，你好呀～我是{shop_name}的{guide_name}，很高兴认识你😊\n"
+        "想看什么、想问什么，直接发给我就好，看到马上回你！",
+        min_length=1,
+        max_length=1300,
+    )
+    returning_lead: str = Field("好久不见，欢迎回来～", max_length=200)
+    shared_lead: str = Field("我们店的同事已经认识你啦，之前聊过的不用再说一遍～", max_length=200)
+    attachments: list[dict[str, Any]] = Field([], max_length=9)
+    segments: list[GreetingSegment] = []
+    customer_fallback: str = Field("亲", min_length=1, max_length=20)
+    guide_fallback: str = Field("专属导购", min_length=1, max_length=20)
+    name_seconds: float = Field(0.4, ge=0, le=5)
+    tell_guides: bool = True
+    tag_group: str = Field("渠道来源", min_length=1, max_length=30)
+    poster_font: Path | None = None
+
+    @field_validator("attachments", "segments", mode="before")
+    @classmethod
+    def _from_json(cls, value: object) -> object:
+        return _split(value)
+
+
 class LoggingSettings(_Section):
     level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     format: Literal["console", "json"] = "console"
@@ -210,6 +245,7 @@ class Settings(BaseSettings):
     nlu: NluSettings = NluSettings()
     dialogue: DialogueSettings = DialogueSettings()
     scripts: ScriptsSettings = ScriptsSettings()
+    greetings: GreetingSettings = GreetingSettings()
     logging: LoggingSettings = LoggingSettings()
 
     @classmethod

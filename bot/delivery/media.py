@@ -15,13 +15,13 @@ from bot.wecom.client import WeComClient
 
 _LIFETIME = timedelta(days=3)
 _MARGIN = timedelta(hours=2)
-_MAX_BYTES = {"image": 10 * 2**20, "file": 20 * 2**20}
+_MAX_BYTES = {"image": 10 * 2**20, "video": 10 * 2**20, "file": 20 * 2**20}
 
 
 class MediaLibrary:
     """Gives the `media_id` of a local file under `root`.
 
-    WeCom: temporary media live three days; images ≤ 10 MB, files ≤ 20 MB.
+    WeCom: temporary media live three days; images and videos ≤ 10 MB, files ≤ 20 MB.
     """
 
     def __init__(
