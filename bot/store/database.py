@@ -24,7 +24,7 @@ class Database:
         self.url = make_url(url)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         if self.is_sqlite and self.url.database:
-            Path(self.url.database).parent.mkdir(parents=True, exist_ok=True)
+            _make_folder(Path(self.url.database).parent)
         options: dict[str, Any] = {"poolclass": AsyncAdaptedQueuePool, "pool_size": 5}
         if not self.is_sqlite:
             options |= {"pool_size": 10, "max_overflow": 10, "pool_pre_ping": True}
@@ -63,6 +63,15 @@ class Database:
 
     async def close(self) -> None:
         await self.engine.dispose()
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreError(
+            f"数据库所在的文件夹建不了：{folder}（{error.strerror}）；请检查 database.url"
+        ) from None
 
 
 def _prepare_sqlite(engine: Any) -> None:
