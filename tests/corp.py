@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import shutil
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
@@ -37,12 +39,27 @@ def clock() -> ManualClock:
     return ManualClock(START)
 
 
+@pytest.fixture(scope="session")
+def empty_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A SQLite file with all tables and no rows, to be copied."""
+    path = tmp_path_factory.mktemp("empty") / "bot.db"
+    asyncio.run(_upgraded(f"sqlite+aiosqlite:///{path}"))
+    return path
+
+
 @pytest.fixture
-async def ledger(tmp_path: Path) -> AsyncIterator[Database]:
+async def ledger(tmp_path: Path, empty_file: Path) -> AsyncIterator[Database]:
     """One SQLite database, for what does not depend on the engine."""
-    database = Database(f"sqlite+aiosqlite:///{tmp_path / 'ledger.db'}")
-    await upgrade(database)
+    path = tmp_path / "ledger.db"
+    shutil.copyfile(empty_file, path)
+    database = Database(f"sqlite+aiosqlite:///{path}")
     yield database
+    await database.close()
+
+
+async def _upgraded(url: str) -> None:
+    database = Database(url)
+    await upgrade(database)
     await database.close()
 
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from corp import clock as clock
 from corp import connect as connect
+from corp import empty_file as empty_file
 from corp import http as http
 from corp import ledger as ledger
 from corp import naps as naps

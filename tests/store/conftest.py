@@ -1,0 +1,5 @@
+from __future__ import annotations
+
+from corp import clock as clock
+from corp import empty_file as empty_file
+from corp import ledger as ledger
