@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import itertools
+import json
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from aiohttp import web
+from aiohttp import ClientResponse, ClientSession, CookieJar, web
 from aiohttp.test_utils import TestServer
 from sqlalchemy import select
 
@@ -196,9 +198,7 @@ class Shop:
             await session.flush()
             return conversation.id
 
-    def _message(
-        self, conversation_id: int, text: str, at: datetime, burst_id: int
-    ) -> Message:
+    def _message(self, conversation_id: int, text: str, at: datetime, burst_id: int) -> Message:
         return Message(
             source="wkShop",
             msgid=f"in{next(self._numbers)}",
@@ -252,9 +252,66 @@ async def open_shop(
 @asynccontextmanager
 async def serve(shop: Shop) -> AsyncIterator[TestServer]:
     """The shop's application on a port of this machine."""
-    server = TestServer(shop.app)
-    await server.start_server()
-    try:
+    async with TestServer(shop.app) as server:
         yield server
-    finally:
-        await server.close()
+
+
+class Guide:
+    """A browser of a guide, without its scripts: cookies, forms and htmx's headers."""
+
+    def __init__(self, client: ClientSession) -> None:
+        self.client = client
+        self.csrf = ""
+
+    async def sign_in(self, password: str, name: str = "admin", **form: str) -> ClientResponse:
+        """Fill in the login form as it is shown now."""
+        page = await self.get("/console/login")
+        fields = {"csrf": _hidden(await page.text(), "csrf"), "name": name, "password": password}
+        return await self.client.post("/console/login", data=fields | form, allow_redirects=False)
+
+    async def arrive(self, password: str) -> None:
+        """Sign in and open the inbox, which tells the session's token."""
+        answer = await self.sign_in(password)
+        assert answer.status == 303, await answer.text()
+        found = re.search(r'name="csrf" content="([^"]+)"', await self.text("/console/inbox"))
+        assert found is not None
+        self.csrf = found[1]
+
+    async def get(self, path: str, *, htmx: bool = False) -> ClientResponse:
+        headers = {"HX-Request": "true"} if htmx else {}
+        return await self.client.get(path, headers=headers, allow_redirects=False)
+
+    async def text(self, path: str, *, htmx: bool = False) -> str:
+        answer = await self.get(path, htmx=htmx)
+        assert answer.status == 200, (path, answer.status)
+        return await answer.text()
+
+    async def post(
+        self, path: str, *, htmx: bool = False, headers: dict[str, str] | None = None, **form: str
+    ) -> ClientResponse:
+        """Post a form: plain ones carry the token in a field, htmx's in a header."""
+        sent = dict(headers or {})
+        if htmx:
+            sent |= {"HX-Request": "true", "X-CSRF-Token": self.csrf}
+        else:
+            form = {"csrf": self.csrf} | form
+        return await self.client.post(path, data=form, headers=sent, allow_redirects=False)
+
+
+def note_of(answer: ClientResponse) -> str:
+    """The passing note that an htmx answer brings."""
+    text: str = json.loads(answer.headers["HX-Trigger"])["console:note"]["text"]
+    return text
+
+
+def _hidden(page: str, name: str) -> str:
+    found = re.search(f'name="{name}" value="([^"]+)"', page)
+    assert found is not None, page
+    return found[1]
+
+
+@asynccontextmanager
+async def guide(server: TestServer) -> AsyncIterator[Guide]:
+    """A new browser."""
+    async with ClientSession(server.make_url("/"), cookie_jar=CookieJar(unsafe=True)) as session:
+        yield Guide(session)

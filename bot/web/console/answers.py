@@ -8,6 +8,10 @@ from typing import Any
 import aiohttp_jinja2
 from aiohttp import web
 
+from bot.web.console.desk import wording
+from bot.web.console.keys import ASSETS, SIGNED
+from bot.web.keys import SETTINGS
+
 
 def is_htmx(request: web.Request) -> bool:
     return request.headers.get("HX-Request") == "true"
@@ -22,8 +26,17 @@ def page(
     request: web.Request, template: str, *, status: int = 200, **context: Any
 ) -> web.Response:
     """Render a template of the console."""
+    signed = request.get(SIGNED)
+    shown = {
+        "t": wording(request),
+        "shop": request.app[SETTINGS].shop.name,
+        "asset": request.app[ASSETS].url,
+        "auto_send": request.app[SETTINGS].dialogue.auto_send,
+        "user": signed.user if signed else "",
+        "csrf": signed.csrf if signed else "",
+    }
     response = aiohttp_jinja2.render_template(
-        f"console/{template}", request, context, status=status
+        f"console/{template}", request, shown | context, status=status
     )
     response.headers["Cache-Control"] = "no-store"
     response.headers["Vary"] = "HX-Request"

@@ -120,4 +120,4 @@ def wording(request: web.Request) -> Wording:
 
 
 def _masked(external_userid: str) -> str:
-    return f"··{external_userid[-4:]}" if len(external_userid) > 4 else external_userid
+    return "#" + external_userid[-4:]

@@ -10,6 +10,7 @@ from dataclasses import asdict
 
 from aiohttp import web
 from aiohttp_sse import EventSourceResponse, sse_response
+from sqlalchemy.exc import SQLAlchemyError
 
 from bot.web.console.keys import SIGNED
 from bot.web.console.sessions import find_by_digest
@@ -17,12 +18,13 @@ from bot.web.console.worklist import counts
 from bot.web.keys import CLOCK, DATABASE, HUB
 
 HEARTBEAT_SECONDS = 15.0
+BREATH_SECONDS = 0.2
 
 
 async def stream(request: web.Request) -> web.StreamResponse:
     """Counts on connecting and after every change, until the page or the session is gone."""
     async with sse_response(request, ping_interval=HEARTBEAT_SECONDS) as events:
-        with suppress(ConnectionError, TimeoutError):
+        with suppress(OSError, SQLAlchemyError):  # the page connects again
             async for _ in _moments(request, events):
                 if not await _still_signed_in(request):
                     await events.send("", event="signed-out")
@@ -43,6 +45,7 @@ async def _moments(request: web.Request, events: EventSourceResponse) -> AsyncIt
             if change.done():
                 if not change.result():
                     return
+                await asyncio.sleep(BREATH_SECONDS)  # a flood is told a few times a second
                 change = asyncio.create_task(_has_next(changes))
             yield
     finally:

@@ -8,7 +8,7 @@ from urllib.parse import quote, urlsplit
 
 from aiohttp import web
 
-from bot.errors import BotError, Forbidden
+from bot.errors import BadRequest, BotError, Forbidden
 from bot.web.console.answers import hx_redirect, is_htmx, note
 from bot.web.console.keys import SIGNED
 from bot.web.console.sessions import COOKIE, find_session
@@ -39,6 +39,7 @@ async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
 async def _guarded(request: web.Request, handler: Handler) -> web.StreamResponse:
     if request.method not in _SAFE:
         refuse_cross_site(request)
+        await _read_form(request)
     if request.path.startswith(_OPEN):
         return await handler(request)
     signed = await find_session(
@@ -74,6 +75,14 @@ def same_token(given: object, expected: str) -> bool:
 def _own_hosts(request: web.Request) -> set[str]:
     public = urlsplit(request.app[SETTINGS].http.public_url or "").netloc
     return {host for host in (request.host, public) if host}
+
+
+async def _read_form(request: web.Request) -> None:
+    """Read the body once, so that a broken one is refused here and not in a handler."""
+    try:
+        await request.post()
+    except (ValueError, LookupError, AssertionError):
+        raise BadRequest("表单内容有误，请刷新后重试") from None
 
 
 async def _check_token(request: web.Request, expected: str) -> None:

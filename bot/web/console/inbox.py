@@ -57,9 +57,7 @@ async def show_list(request: web.Request) -> web.Response:
     if not is_htmx(request):
         raise web.HTTPSeeOther(inbox_url(tab, item_id))
     found, now = await items(here, tab), await counts(here.database)
-    response = page(
-        request, "_list.html", tab=tab, items=found, limit=LIMIT, chosen=item_id
-    )
+    response = page(request, "_list.html", tab=tab, items=found, limit=LIMIT, chosen=item_id)
     response.headers["HX-Trigger"] = json.dumps({"console:counts": asdict(now)})
     return response
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
 
 import aiohttp_jinja2
 import jinja2
@@ -13,13 +12,12 @@ from aiohttp import web
 from bot.web.console import deciding, events, inbox, login
 from bot.web.console.accounts import Accounts
 from bot.web.console.assets import PREFIX, Assets
-from bot.web.console.desk import desk
 from bot.web.console.guard import guard
-from bot.web.console.keys import ACCOUNTS, ASSETS, SIGNED, THROTTLE
+from bot.web.console.keys import ACCOUNTS, ASSETS, THROTTLE
 from bot.web.console.throttle import Throttle
 from bot.web.keys import CLOCK
 
-_TEMPLATES = Path(__file__).parent.parent / "templates"
+TEMPLATES = Path(__file__).parent.parent / "templates"
 
 
 def add_console(app: web.Application) -> None:
@@ -30,8 +28,7 @@ def add_console(app: web.Application) -> None:
     app.cleanup_ctx.append(_running)
     aiohttp_jinja2.setup(
         app,
-        loader=jinja2.FileSystemLoader(_TEMPLATES),
-        context_processors=[_context],
+        loader=jinja2.FileSystemLoader(TEMPLATES),
         autoescape=True,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -66,15 +63,3 @@ async def _running(app: web.Application) -> AsyncIterator[None]:
 
 async def _static(request: web.Request) -> web.Response:
     return request.app[ASSETS].serve(request)
-
-
-async def _context(request: web.Request) -> dict[str, Any]:
-    here = desk(request)
-    signed = request.get(SIGNED)
-    return {
-        "t": here.words,
-        "shop": here.shop,
-        "asset": request.app[ASSETS].url,
-        "user": signed.user if signed else "",
-        "csrf": signed.csrf if signed else "",
-    }

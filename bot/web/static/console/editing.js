@@ -35,7 +35,8 @@
     form().classList.add("editing");
     text().focus();
     text().setSelectionRange(text().value.length, text().value.length);
-    by("edit").scrollIntoView({ block: "nearest" });
+    var picked = offers().find(function (input) { return input.checked; });
+    if (picked) { picked.parentElement.scrollIntoView({ block: "nearest" }); }
     count();
     keep();
   }

@@ -12,6 +12,7 @@
   var loadedAt = 0;
   var inFlight = 0;
   var decidedHere = {};
+  var following = true;
 
   var Desk = (window.Desk = {
     tab: body.dataset.tab,
@@ -106,7 +107,9 @@
 
   function openFirst() {
     var first = Desk.items()[0];
-    if (Desk.isWide() && first && !Desk.id()) { first.click(); }
+    if (!Desk.isWide() || !first || Desk.id()) { return; }
+    htmx.ajax("GET", first.getAttribute("hx-get"), { target: "#detail" });
+    window.history.replaceState(null, "", first.href);
   }
 
   var known = null;
@@ -143,8 +146,7 @@
   document.addEventListener("htmx:beforeSwap", function (event) {
     var bubbles = document.getElementById("bubbles");
     if (event.detail.target.id === "thread" && bubbles) {
-      bubbles.dataset.follow =
-        bubbles.scrollHeight - bubbles.scrollTop - bubbles.clientHeight < 80 ? "yes" : "no";
+      following = bubbles.scrollHeight - bubbles.scrollTop - bubbles.clientHeight < 80;
     }
   });
 
@@ -156,7 +158,7 @@
       mark();
       openFirst();
     } else if (event.detail.target.id === "thread") {
-      if (!document.getElementById("bubbles").dataset.follow.startsWith("n")) { toBottom(); }
+      if (following) { toBottom(); }
     }
   });
 

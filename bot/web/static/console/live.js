@@ -11,6 +11,7 @@
   var failures = 0;
   var bannerTimer = null;
   var retryTimer = null;
+  var refreshTimer = null;
   var audio = null;
   var SOUND_KEY = "console.sound";
 
@@ -21,14 +22,18 @@
     source.addEventListener("change", function (event) {
       connected();
       take(JSON.parse(event.data));
-      Desk.refresh();
-      Desk.refreshThread();
+      refreshSoon();
     });
     source.addEventListener("signed-out", function () {
       source.close();
       window.location.assign("/console/login?next=" + encodeURIComponent(window.location.pathname + window.location.search));
     });
     source.onerror = disconnected;
+  }
+
+  function refreshSoon() {
+    window.clearTimeout(refreshTimer);
+    refreshTimer = window.setTimeout(function () { Desk.refresh(); Desk.refreshThread(); }, 60);
   }
 
   function connected() {
@@ -75,7 +80,7 @@
 
   function showSound() {
     sound.setAttribute("aria-pressed", String(wanted()));
-    sound.title = wanted() ? body.dataset.saySoundOn : body.dataset.saySoundOff;
+    sound.title = sound.ariaLabel = wanted() ? body.dataset.saySoundOn : body.dataset.saySoundOff;
   }
 
   /* Browsers let a page make sounds only after the visitor has touched it. */
