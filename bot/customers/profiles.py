@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot import loggers
 from bot.clock import Clock
+from bot.customers.parked import unpark
 from bot.errors import MendSettings, WeComError
 from bot.store.database import Database
 from bot.store.tables import Customer, StageMove
@@ -53,6 +54,7 @@ async def meet(
         StageMove(external_userid=who, from_stage=None, to_stage=stage, cause="first_seen", at=now)
         for who in new
     )
+    await unpark(session, external_userids=new)
     return new
 
 
@@ -126,6 +128,7 @@ class ProfileReader:
                 .where(Customer.external_userid.in_(ids))
                 .values(profile_due_at=None)
             )
+            await unpark(session, unionids=[profile.get("unionid") for profile in profiles])
             for profile in profiles:
                 await session.execute(
                     update(Customer)

@@ -21,14 +21,31 @@ async def insert_new(
     returning: InstrumentedAttribute[Any],
 ) -> list[Any]:
     """Insert rows whose `unique` columns are new; returns `returning` of those inserted."""
+    return [
+        value
+        for (value,) in await insert_new_keys(
+            session, table, rows, unique=unique, returning=[returning]
+        )
+    ]
+
+
+async def insert_new_keys(
+    session: AsyncSession,
+    table: Any,
+    rows: Sequence[dict[str, Any]],
+    *,
+    unique: Sequence[str],
+    returning: Sequence[InstrumentedAttribute[Any]],
+) -> list[tuple[Any, ...]]:
+    """Like `insert_new`, for a key of several columns."""
     insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
-    new: list[Any] = []
+    new: list[tuple[Any, ...]] = []
     for start in range(0, len(rows), _ROWS_A_STATEMENT):
         statement = (
             insert(table)
             .values(list(rows[start : start + _ROWS_A_STATEMENT]))
             .on_conflict_do_nothing(index_elements=list(unique))
-            .returning(returning)
+            .returning(*returning)
         )
-        new += (await session.scalars(statement)).all()
+        new += [tuple(row) for row in await session.execute(statement)]
     return new

@@ -1,0 +1,216 @@
+"""What a `change_external_contact` callback does to a relation, in any order and any number."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from bot.clock import Clock
+from bot.customers.contact_book import digest_of, set_channels
+from bot.customers.contact_reading import want_reading
+from bot.customers.follow_rows import standing_of, standing_values
+from bot.customers.follows import OPEN, UNKNOWN, FollowChange, Standing, hear
+from bot.customers.profiles import meet
+from bot.customers.tag_checks import want_check
+from bot.customers.tag_names import refresh_tag_names
+from bot.delivery.routing import Effect, EventRouter
+from bot.store.contact_tables import Erasure, Follow, FollowEvent
+from bot.store.tables import Customer
+from bot.store.upsert import insert_new
+from bot.wecom.events import ContactChange, InboundEvent
+
+_KINDS = {
+    "add_external_contact": FollowChange.ADDED,
+    "add_half_external_contact": FollowChange.HALF_ADDED,
+    "edit_external_contact": FollowChange.EDITED,
+    "del_external_contact": FollowChange.DROPPED,
+    "del_follow_user": FollowChange.LEFT,
+    "transfer_fail": FollowChange.TRANSFER_FAILED,
+    "msg_audit_approved": FollowChange.CONSENTED,
+}
+_BY_TRANSFER = "DELETE_BY_TRANSFER"
+_JOINS = (FollowChange.ADDED, FollowChange.HALF_ADDED)
+_TELLS_MORE = (*_JOINS, FollowChange.EDITED)
+FAIL_REASONS = {
+    "customer_refused": "客户拒绝了转接",
+    "customer_limit_exceed": "接替的导购客户数已满",
+}
+
+
+class ContactEvents:
+    """Handles contact callbacks; everything that must be asked of WeCom is asked afterwards."""
+
+    def __init__(
+        self,
+        clock: Clock,
+        *,
+        stage: str,
+        on_reading: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._clock = clock
+        self._stage = stage
+        self._on_reading = on_reading
+
+    def add_to(self, router: EventRouter) -> None:
+        router.on(ContactChange.kind, self.handle)
+
+    async def handle(self, event: InboundEvent) -> Effect:
+        """The effect of one callback."""
+        return functools.partial(self.apply, event)
+
+    async def apply(self, event: InboundEvent, session: AsyncSession) -> None:
+        """Write what the callback means; the reading of details is asked for."""
+        if not isinstance(event, ContactChange) or not (event.userid and event.external_userid):
+            return
+        kind = _kind(event)
+        if kind is None:
+            return
+        at = event.at or self._clock.now()
+        if not await _may_be_known(session, event.external_userid, kind, at):
+            return
+        await meet(session, [event.external_userid], stage=self._stage, now=self._clock.now())
+        await apply_change(
+            session,
+            event.userid,
+            event.external_userid,
+            kind,
+            at=at,
+            channel=event.state,
+            detail=_detail(event),
+        )
+        if kind in _TELLS_MORE:
+            await want_reading(session, event.external_userid, now=self._clock.now())
+            self._on_reading()
+        await want_check(session, [event.external_userid], now=self._clock.now())
+
+
+def _kind(event: ContactChange) -> FollowChange | None:
+    kind = _KINDS.get(event.change_type)
+    if kind is FollowChange.DROPPED and event.source == _BY_TRANSFER:
+        return FollowChange.HANDED_ON
+    return kind
+
+
+def _detail(event: ContactChange) -> dict[str, Any]:
+    told = {
+        "channel": event.state,
+        "source": event.source,
+        "reason": FAIL_REASONS.get(event.fail_reason, event.fail_reason),
+    }
+    return {key: value for key, value in told.items() if value}
+
+
+async def _may_be_known(
+    session: AsyncSession, external_userid: str, kind: FollowChange, at: datetime
+) -> bool:
+    """An erased customer stays unknown until they come to us again."""
+    erasure = await session.scalar(
+        select(Erasure)
+        .where(Erasure.digest == digest_of(external_userid), Erasure.returned_at.is_(None))
+        .order_by(Erasure.id.desc())
+        .limit(1)
+    )
+    if erasure is None:
+        return True
+    if kind not in _JOINS or at <= erasure.at:
+        return False
+    await session.execute(
+        update(Erasure).where(Erasure.digest == erasure.digest).values(returned_at=at)
+    )
+    return True
+
+
+async def apply_change(
+    session: AsyncSession,
+    userid: str,
+    external_userid: str,
+    kind: FollowChange,
+    *,
+    at: datetime,
+    channel: str = "",
+    detail: Mapping[str, Any] | None = None,
+) -> None:
+    """Let one change of a relation take effect; the customer must exist."""
+    follow = await _locked(session, userid, external_userid)
+    if follow is None and kind is not FollowChange.TRANSFER_FAILED:
+        await _insert(session, userid, external_userid)
+        follow = await _locked(session, userid, external_userid)
+    if follow is not None:
+        await _move(session, follow, hear(standing_of(follow), kind, at, channel=channel))
+    await insert_new(
+        session,
+        FollowEvent,
+        [
+            {
+                "external_userid": external_userid,
+                "userid": userid,
+                "kind": kind,
+                "detail": dict(detail or {}),
+                "at": at,
+            }
+        ],
+        unique=["external_userid", "userid", "kind", "at"],
+        returning=FollowEvent.id,
+    )
+
+
+async def _locked(session: AsyncSession, userid: str, external_userid: str) -> Follow | None:
+    found: Follow | None = await session.scalar(
+        select(Follow)
+        .where(Follow.userid == userid, Follow.external_userid == external_userid)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    )
+    return found
+
+
+async def _insert(session: AsyncSession, userid: str, external_userid: str) -> None:
+    row = {
+        "userid": userid,
+        "external_userid": external_userid,
+        **standing_values(UNKNOWN),
+        "remark": "",
+        "description": "",
+        "remark_corp_name": "",
+        "remark_mobiles": [],
+        "add_way": 0,
+        "oper_userid": "",
+        "personal_tags": [],
+        "extra": {},
+    }
+    await insert_new(
+        session,
+        Follow,
+        [row],
+        unique=["userid", "external_userid"],
+        returning=Follow.external_userid,
+    )
+
+
+async def _move(session: AsyncSession, follow: Follow, after: Standing) -> None:
+    before = standing_of(follow)
+    if after == before:
+        return
+    for name, value in standing_values(after).items():
+        setattr(follow, name, value)
+    await session.flush()
+    if after.channel != before.channel or after.since != before.since:
+        await set_channels(session, [follow.external_userid])
+    if (after.state in OPEN) != (before.state in OPEN):
+        await refresh_tag_names(session, [follow.external_userid])
+
+
+async def open_relations(session: AsyncSession, external_userid: str) -> list[str]:
+    """The guides who follow this customer now, the oldest relation first."""
+    rows = await session.scalars(
+        select(Follow.userid)
+        .join(Customer, Customer.external_userid == Follow.external_userid)
+        .where(Follow.external_userid == external_userid, Follow.state.in_(OPEN))
+        .order_by(Follow.since, Follow.userid)
+    )
+    return list(rows)
