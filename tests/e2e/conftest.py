@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from e2e.running import Bot, environment, free_port
-from e2e.standin import Platform
+from e2e.running import Bot, environment
+from e2e.standin import Platform, free_port
 
 StartBot = Callable[..., Bot]
 _numbers = itertools.count(1)
@@ -28,14 +28,16 @@ def model(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     """
     cache = getattr(request.config, "cache", None)
     folder: Path = cache.mkdir("nlu") if cache else tmp_path_factory.mktemp("nlu")
-    subprocess.run(
+    training = subprocess.run(
         [sys.executable, "-m", "bot", "train"],
         cwd=tmp_path_factory.mktemp("training"),
         env={**os.environ, "BOT_NLU__MODEL_DIR": str(folder)},
-        check=True,
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
         timeout=300,
+        check=False,
     )
+    assert training.returncode == 0, training.stdout.decode()
     return folder
 
 

@@ -84,7 +84,7 @@ class Platform:
         self.delay = 0.0
         self.profiles = True
         self._ids = itertools.count(1)
-        self._base = ""
+        self._port = free_port()
 
     # What happens on the platform.
 
@@ -167,11 +167,11 @@ class Platform:
 
     @property
     def base(self) -> str:
-        return f"{self._base}/cgi-bin/"
+        return f"http://127.0.0.1:{self._port}/cgi-bin/"
 
     @contextlib.contextmanager
     def serving(self) -> Iterator[Platform]:
-        """Listen on a free port, in a thread of its own."""
+        """Listen, in a thread of its own; before and after, connections are refused."""
         loop = asyncio.new_event_loop()
         thread = threading.Thread(target=loop.run_forever, name="wecom", daemon=True)
         thread.start()
@@ -189,9 +189,7 @@ class Platform:
         app.router.add_route("*", "/cgi-bin/{api:.+}", self._serve)
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.2)
         await runner.setup()
-        listener = socket.create_server(("127.0.0.1", 0))
-        await web.SockSite(runner, listener).start()
-        self._base = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        await web.TCPSite(runner, "127.0.0.1", self._port).start()
         return runner
 
     async def _serve(self, request: web.Request) -> web.StreamResponse:
@@ -302,6 +300,11 @@ class Platform:
             for who in body["external_userid_list"]
         ]
         return _ok(customer_list=rows, invalid_external_userid=[])
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])
 
 
 async def _reply(

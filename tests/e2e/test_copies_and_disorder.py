@@ -81,9 +81,7 @@ def test_the_same_words_twice_are_two_messages(
     assert [one["burst"]["text"] for one in found] == ["在吗", "在吗"]
 
 
-def test_lines_out_of_order_are_read_in_order(
-    bot: Bot, platform: Platform, customer: str
-) -> None:
+def test_lines_out_of_order_are_read_in_order(bot: Bot, platform: Platform, customer: str) -> None:
     now = int(time.time())
     platform.says(customer, "第二句：有L码吗", send_time=now + 1)
     platform.says(customer, "第一句：这件毛衣", send_time=now)

@@ -46,7 +46,7 @@ def test_approving_needs_no_body(bot: Bot, customer: str) -> None:
 
 def test_a_guide_sends_their_own_words(bot: Bot, customer: str) -> None:
     suggestion = bot.hears(customer, "什么时候发货")
-    mine = "亲，今天 18 点前下单当天发出 🚚\n「顺丰」包邮 \\u4f60 \"引号\" <b>&amp;"
+    mine = '亲，今天 18 点前下单当天发出 🚚\n「顺丰」包邮 \\u4f60 "引号" <b>&amp;'
     assert bot.approve(suggestion["id"], text=mine).status == 200
     assert bot.delivered(customer) == [mine]
 
@@ -59,9 +59,7 @@ def test_a_guide_picks_another_script(bot: Bot, customer: str) -> None:
     assert bot.delivered(customer) == [second["text"]]
 
 
-def test_a_rejected_suggestion_sends_nothing(
-    bot: Bot, platform: Platform, customer: str
-) -> None:
+def test_a_rejected_suggestion_sends_nothing(bot: Bot, platform: Platform, customer: str) -> None:
     suggestion = bot.hears(customer, "太贵了")
     path = f"/suggestions/{suggestion['id']}/reject"
     answer = bot.api("POST", path, {"reason": "答非所问"})
