@@ -63,12 +63,15 @@ async def test_data_survives_an_upgrade(database: Database) -> None:
         assert await session.scalar(text("SELECT value FROM shared_secret")) == "b"
 
 
-async def test_a_newer_database_is_refused_in_one_line(database: Database) -> None:
+async def test_a_newer_database_is_refused_in_one_line(database_url: str) -> None:
+    database = Database(database_url)
+    await upgrade(database)
     async with database.write() as session:
         await session.execute(text("UPDATE alembic_version SET version_num = '9999'"))
     with pytest.raises(StoreError, match="请升级程序") as caught:
         await upgrade(database)
     assert "\n" not in caught.value.message
+    await database.close()
 
 
 async def test_an_upgrade_that_breaks_changes_nothing(database_url: str) -> None:
