@@ -12,14 +12,19 @@ from collections.abc import Iterator
 _WINDOW = 6
 _PUNCTUATION = re.compile(r"[^\w☺☹◇]+")
 _DIGITS = re.compile(r"\d+")
+_COUNTED = re.compile(
+    r"[一二两三四五六七八九十百]+(?=[件个包袋盒瓶箱套双条斤罐桶份支款元块折天送发赠免得付])"
+    r"|(?<=[买拍送发赠免满减])[一二两三四五六七八九十百]+"
+)
 _NUMBER, _LONG_NUMBER, _PHONE = "0", "#", "№"
 _PHONE_DIGITS = 10
 _LONG_DIGITS = 6
 
 
 def shape(text: str) -> str:
-    """The text as the features see it: digits as marks by their length, no punctuation."""
-    return _PUNCTUATION.sub(" ", _DIGITS.sub(_digit_mark, text)).strip()
+    """The text as the features see it: numbers as marks by their length, no punctuation."""
+    counted = _COUNTED.sub(_NUMBER, text)
+    return _PUNCTUATION.sub(" ", _DIGITS.sub(_digit_mark, counted)).strip()
 
 
 def grams(shaped: str) -> Iterator[str]:
