@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 
 import aiohttp
 from aiohttp import web
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot import loggers
 from bot.clock import Clock, SystemClock
+from bot.customers.acquaintance import Acquaintance
+from bot.customers.aftercare import Aftercare
 from bot.customers.funnel import Funnel, load_funnel
+from bot.customers.greeting_case import Wording
+from bot.customers.greeting_media import GreetingMedia
+from bot.customers.greetings import CONCURRENCY, Greeter
+from bot.customers.new_friends import note_new_friends
+from bot.customers.notices import Herald
 from bot.customers.profiles import ProfileReader
 from bot.delivery.inbox import Inbox
 from bot.delivery.media import MediaLibrary
@@ -32,6 +40,7 @@ from bot.errors import SettingsError
 from bot.nlu import Trainer, builtin_engine, in_front
 from bot.settings import Settings
 from bot.shop import catalogue_folder, choosing_rules, seed_library, shop_variables
+from bot.store.channel_tables import Greeting, GuideNotice
 from bot.store.claims import release_dead_leases, worker_name
 from bot.store.database import Database
 from bot.store.migrate import upgrade
@@ -42,6 +51,7 @@ from bot.web.live import Hub
 from bot.web.metrics import Metrics
 from bot.wecom.callback import Callback
 from bot.wecom.client import WeComClient
+from bot.wecom.events import InboundEvent
 from intents import BuiltinEngine, NluEngine, Taxonomy, load_taxonomy
 from scheduler import Ticker
 from scripts_library.sensitive import SensitiveWords
@@ -84,15 +94,16 @@ class Bot:
         self.teaching = Teaching(database, clock, ground.taxonomy)
         self.trainer = Trainer(settings.nlu, ground.builtin, self.teaching)
         self._wire_sending()
+        self._wire_greeting()
         self._wire_dialogue()
         self._wire_receiving()
 
     def _wire_sending(self) -> None:
         ground = self.ground
-        media = MediaLibrary(
+        self.media = MediaLibrary(
             ground.database, self.client, ground.clock, root=catalogue_folder(ground.settings)
         )
-        sender = Sender(ground.database, self.client, media, ground.clock)
+        sender = Sender(ground.database, self.client, self.media, ground.clock)
         self.outbox = Worker(
             ground.database,
             Outbound,
@@ -106,6 +117,38 @@ class Bot:
             ground.clock,
             on_change=self.hub.publish,
             on_send=self.outbox.nudge,
+        )
+
+    def _wire_greeting(self) -> None:
+        ground, own = self.ground, self.ground.settings.greetings
+        self.greeting_media = GreetingMedia(self.media, ground.clock)
+        greeter = Greeter(
+            ground.database,
+            self.client,
+            ground.clock,
+            wording=Wording(own),
+            acquaintance=Acquaintance(self.client, ground.clock, own),
+            media=self.greeting_media,
+            aftercare=Aftercare(ground.clock, ground.funnel, own),
+            variables=shop_variables(ground.settings.shop),
+        )
+        herald = Herald(
+            ground.database,
+            self.client,
+            ground.clock,
+            agent_id=ground.settings.wecom.agent_id,
+        )
+        self.notices = Worker(
+            ground.database, GuideNotice, herald.handle, name=self.name, clock=ground.clock
+        )
+        self.greetings = Worker(
+            ground.database,
+            Greeting,
+            greeter.handle,
+            name=self.name,
+            clock=ground.clock,
+            concurrency=CONCURRENCY,
+            on_settled=self.notices.nudge,
         )
 
     def _wire_dialogue(self) -> None:
@@ -154,16 +197,21 @@ class Bot:
             ground.database,
             ground.clock,
             handled=self.router.events,
-            on_arrival=lambda session, events: request_pulls(
-                session, events, now=ground.clock.now()
-            ),
+            on_arrival=self._events_arrive,
             on_stored=self._events_stored,
         )
         self.callback = Callback(
             settings.wecom, ground.clock, max_bytes=settings.http.max_callback_bytes
         )
 
+    async def _events_arrive(self, session: AsyncSession, events: Sequence[InboundEvent]) -> None:
+        """Runs in the transaction that stores the callbacks."""
+        now = self.ground.clock.now()
+        await request_pulls(session, events, now=now)
+        await note_new_friends(session, events, now=now)
+
     def _events_stored(self) -> None:
+        self.greetings.nudge()
         self.puller.nudge()
         self.events.nudge()
 
@@ -182,6 +230,8 @@ class Bot:
             "profiles": self.profiles.run,
             "bursts": self.bursts.run,
             "outbox": self.outbox.run,
+            "greetings": self.greetings.run,
+            "notices": self.notices.run,
             "live": self.hub.run,
         }
 

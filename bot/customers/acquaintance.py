@@ -1,0 +1,85 @@
+"""The names in a greeting, asked of WeCom only for as long as a greeting can wait."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from bot.clock import Clock
+from bot.customers.greeting_case import Case
+from bot.customers.greeting_content import CUSTOMER, GUIDE, uses
+from bot.errors import WeComError
+from bot.settings import GreetingSettings
+from bot.wecom.client import WeComClient
+from bot.wecom.contacts import Contact, pairs_of_contact
+
+_AGAIN = timedelta(minutes=10)
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """What to call both; `contact` is the profile when WeCom was asked for it."""
+
+    customer: str
+    guide: str
+    contact: Contact | None = None
+
+
+@dataclass(slots=True)
+class Acquaintance:
+    """Knows or learns the names; guides' names are remembered, and so is their absence."""
+
+    client: WeComClient
+    clock: Clock
+    settings: GreetingSettings
+    _guides: dict[str, tuple[str, datetime]] = field(default_factory=dict)
+
+    async def names(self, case: Case, text: str) -> Names:
+        """The names that `text` needs; whatever does not come in time has a fallback."""
+        contact, guide = await asyncio.gather(
+            self._contact(case) if uses(text, CUSTOMER) else _nobody(),
+            self._guide(case) if uses(text, GUIDE) else _no_name(),
+        )
+        known = case.customer.name if case.customer else ""
+        customer = known or (contact.name if contact else "")
+        return Names(
+            customer or self.settings.customer_fallback,
+            guide or self.settings.guide_fallback,
+            contact,
+        )
+
+    async def _contact(self, case: Case) -> Contact | None:
+        if case.customer and case.customer.name:
+            return None
+        try:
+            async with asyncio.timeout(self.settings.name_seconds):
+                answer = await self.client.contacts.contact(case.row.external_userid)
+        except (WeComError, TimeoutError):
+            return None
+        pairs = pairs_of_contact(answer)
+        return pairs[0].contact if pairs else None
+
+    async def _guide(self, case: Case) -> str:
+        if case.guide and case.guide.name:
+            return case.guide.name
+        userid, now = case.row.userid, self.clock.now()
+        name, until = self._guides.get(userid, ("", now))
+        if name or until > now:
+            return name
+        try:
+            async with asyncio.timeout(self.settings.name_seconds):
+                answer = await self.client.contacts.member(userid)
+            name = str(answer.get("name") or answer.get("alias") or "").strip()[:64]
+        except (WeComError, TimeoutError):
+            name = ""
+        self._guides[userid] = name, now + _AGAIN
+        return name
+
+
+async def _nobody() -> Contact | None:
+    return None
+
+
+async def _no_name() -> str:
+    return ""

@@ -1,0 +1,170 @@
+"""What is known of a new friend at the moment of greeting, and the words that follow from it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from bot.customers.follows import JOINED, FollowChange
+from bot.customers.greeting_content import GreetingContent
+from bot.settings import GreetingSegment, GreetingSettings
+from bot.store.channel_tables import Channel, Greeting, GreetingOutcome
+from bot.store.contact_tables import Follow, FollowEvent, Guide
+from bot.store.tables import Customer
+
+_PARTINGS = (FollowChange.LEFT, FollowChange.DROPPED)
+_SAME_MOMENT = timedelta(minutes=10)
+
+
+class Relation(StrEnum):
+    """`shared`: some other guide of ours has this friend already."""
+
+    NEW = "new"
+    RETURNING = "returning"
+    SHARED = "shared"
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One new friend; `greeted` says that this very meeting had its greeting already."""
+
+    row: Greeting
+    channel: Channel | None
+    customer: Customer | None
+    guide: Guide | None
+    others: tuple[str, ...]
+    returning: bool
+    greeted: bool
+
+    @property
+    def relation(self) -> Relation:
+        if self.others:
+            return Relation.SHARED
+        return Relation.RETURNING if self.returning else Relation.NEW
+
+    @property
+    def opted_out(self) -> bool:
+        return self.customer is not None and self.customer.opted_out_at is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """A text with its variables still open."""
+
+    text: str
+    attachments: Sequence[Mapping[str, Any]]
+
+
+async def read_case(session: AsyncSession, row: Greeting) -> Case:
+    """Everything that the choice of words depends on."""
+    who = row.external_userid
+    channel = None
+    if row.channel_state:
+        channel = await session.scalar(select(Channel).where(Channel.state == row.channel_state))
+    meetings = (
+        await session.scalars(
+            select(Greeting).where(Greeting.external_userid == who, Greeting.id != row.id)
+        )
+    ).all()
+    follows = (await session.scalars(select(Follow).where(Follow.external_userid == who))).all()
+    return Case(
+        row=row,
+        channel=channel,
+        customer=await session.get(Customer, who),
+        guide=await session.get(Guide, row.userid),
+        others=_others(row, meetings, follows),
+        returning=_returning(row, meetings) or await _parted_before(session, row),
+        greeted=any(_same_meeting(row, one) for one in meetings),
+    )
+
+
+def _others(
+    row: Greeting, meetings: Sequence[Greeting], follows: Sequence[Follow]
+) -> tuple[str, ...]:
+    """Guides who have this friend: by what was synced, and by what came too lately for that."""
+    known = {follow.userid for follow in follows}
+    friends = {follow.userid for follow in follows if follow.state in JOINED}
+    friends |= {
+        one.userid
+        for one in meetings
+        if one.userid not in known and one.ended_at is None and one.id < row.id
+    }
+    return tuple(sorted(friends - {row.userid}))
+
+
+def _returning(row: Greeting, meetings: Sequence[Greeting]) -> bool:
+    return any(one.ended_at and one.ended_at <= row.added_at for one in meetings)
+
+
+async def _parted_before(session: AsyncSession, row: Greeting) -> bool:
+    found = await session.scalar(
+        select(FollowEvent.id)
+        .where(
+            FollowEvent.external_userid == row.external_userid,
+            FollowEvent.kind.in_(_PARTINGS),
+            FollowEvent.at <= row.added_at,
+        )
+        .limit(1)
+    )
+    return found is not None
+
+
+def _same_meeting(row: Greeting, other: Greeting) -> bool:
+    """WeCom tells of one meeting more than once: half-added, added, and consented to archiving."""
+    if other.userid != row.userid or other.outcome != GreetingOutcome.SENT or other.ended_at:
+        return False
+    if row.change_type == other.change_type:
+        return abs(row.added_at - other.added_at) <= _SAME_MOMENT
+    return True
+
+
+class Wording:
+    """Chooses the words: the channel's, then a segment's, then the shop's own."""
+
+    def __init__(self, settings: GreetingSettings) -> None:
+        self._settings = settings
+
+    def of(self, case: Case) -> Words:
+        """What to say to this friend."""
+        content = GreetingContent.model_validate(case.channel.greeting if case.channel else {})
+        if not content.text and not content.attachments:
+            content = self._own(case)
+        elif not content.text:
+            content = content.model_copy(update={"text": self._own(case).text})
+        return Words(self._for_relation(content, case.relation), content.attachments)
+
+    def _for_relation(self, content: GreetingContent, relation: Relation) -> str:
+        text = content.text
+        if relation is Relation.RETURNING:
+            return content.returning_text or _led(self._settings.returning_lead, text)
+        if relation is Relation.SHARED:
+            return content.shared_text or _led(self._settings.shared_lead, text)
+        return text
+
+    def _own(self, case: Case) -> GreetingContent:
+        for segment in self._settings.segments:
+            if _belongs(case, segment):
+                return GreetingContent(text=segment.text, attachments=segment.attachments)
+        own = self._settings
+        return GreetingContent(text=own.default_text, attachments=own.attachments)
+
+
+def _led(lead: str, text: str) -> str:
+    return f"{lead}\n{text}" if lead else text
+
+
+def _belongs(case: Case, segment: GreetingSegment) -> bool:
+    tags = set(map(str, case.customer.tags)) if case.customer else set()
+    tags |= set(map(str, case.channel.tags)) if case.channel else set()
+    stage = case.customer.stage if case.customer else ""
+    return (
+        (not segment.tags or bool(tags & set(segment.tags)))
+        and (not segment.stages or stage in segment.stages)
+        and (not segment.guides or case.row.userid in segment.guides)
+    )

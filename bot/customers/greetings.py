@@ -1,0 +1,181 @@
+"""Greeting new friends: within 20 seconds, in their channel's words, exactly once."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from bot import loggers
+from bot.clock import Clock
+from bot.customers.acquaintance import Acquaintance, Names
+from bot.customers.aftercare import Aftercare
+from bot.customers.greeting_case import Case, Wording, Words, read_case
+from bot.customers.greeting_content import CUSTOMER, GUIDE, render
+from bot.customers.greeting_media import GreetingMedia
+from bot.delivery.group_commit import GroupCommit
+from bot.errors import BotError, RetryLater, UnknownOutcome, WeComError
+from bot.store.channel_tables import Greeting, GreetingOutcome
+from bot.store.database import Database
+from bot.wecom.client import WeComClient
+from bot.wecom.contact_ways import (
+    ALREADY_WELCOMED,
+    CODE_EXPIRED,
+    CONSENT_PENDING,
+    MOST_TEXT_BYTES,
+)
+
+WINDOW = timedelta(seconds=20)
+CONCURRENCY = 64
+_FIRST_PAUSE = 0.3
+
+NO_CODE = (
+    "企业微信没有给欢迎语凭证：后台已为这位导购设置了欢迎语，"
+    "或双方已经聊过，或客户是导购主动添加的"
+)
+OPTED_OUT = "客户已退订，不再主动打扰"
+GREETED = "这位客户刚才已经问候过了"
+UNSURE = "发送时中断，不确定客户有没有收到；20 秒已过，不能再发"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """How a greeting ended; `tell` asks for a notice to the guide."""
+
+    outcome: GreetingOutcome
+    reason: str = ""
+    errcode: int | None = None
+    text: str = ""
+    attachments: tuple[Mapping[str, Any], ...] = ()
+    called_at: datetime | None = None
+    tell: bool = False
+
+
+class Greeter:
+    """Handles the rows of new friends.
+
+    WeCom takes one greeting a code, so a repeat after an unknown outcome is harmless: 41051 then
+    says that the first one arrived.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        client: WeComClient,
+        clock: Clock,
+        *,
+        wording: Wording,
+        acquaintance: Acquaintance,
+        media: GreetingMedia,
+        aftercare: Aftercare,
+        variables: Mapping[str, str],
+        sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
+    ) -> None:
+        self._database = database
+        self._client = client
+        self._clock = clock
+        self._wording = wording
+        self._acquaintance = acquaintance
+        self._media = media
+        self._aftercare = aftercare
+        self._variables = dict(variables)
+        self._sleep = sleep
+        self._book = GroupCommit(database)
+
+    async def handle(self, row: Greeting) -> None:
+        """Greet, and settle the row together with all that follows from it."""
+        async with self._database.read() as session:
+            case = await read_case(session, row)
+        words = self._wording.of(case)
+        verdict = _skip(case)
+        names = await self._acquaintance.names(case, "" if verdict else words.text)
+        verdict = verdict or await self._greet(case, words, names)
+        await self._book.commit(
+            lambda session: self._aftercare.settle(session, case, verdict, names)
+        )
+        loggers.customers.info(
+            "new friend", greeting=row.id, outcome=verdict.outcome, errcode=verdict.errcode
+        )
+
+    async def _greet(self, case: Case, words: Words, names: Names) -> Verdict:
+        try:
+            text = render(words.text, self._values(names))
+        except BotError as error:
+            return Verdict(GreetingOutcome.FAILED, error.message, tell=True)
+        text = _fitting(text)
+        bodies, problems = await self._media.bodies(words.attachments)
+        called_at = self._clock.now()
+        verdict = await self._call(case.row, text, bodies)
+        reason = "；".join(filter(None, (verdict.reason, *problems)))
+        return replace(
+            verdict,
+            reason=reason[:300],
+            text=text,
+            attachments=tuple(bodies),
+            called_at=called_at,
+        )
+
+    def _values(self, names: Names) -> dict[str, str]:
+        return {**self._variables, CUSTOMER: names.customer, GUIDE: names.guide}
+
+    async def _call(self, row: Greeting, text: str, bodies: list[dict[str, Any]]) -> Verdict:
+        """Try until it is known how it ended, or until the code has run out."""
+        interrupted = row.attempts > 1
+        pause = _FIRST_PAUSE
+        if interrupted and self._left(row) <= 0:
+            return Verdict(GreetingOutcome.UNSURE, UNSURE, tell=True)
+        while True:
+            try:
+                await self._client.contact_ways.welcome(
+                    row.welcome_code, text=text, attachments=bodies
+                )
+                return Verdict(GreetingOutcome.SENT)
+            except RetryLater as error:
+                interrupted |= isinstance(error, UnknownOutcome)
+                wait = max(error.wait_seconds or 0.0, pause)
+                if wait >= self._left(row):
+                    return _given_up(error, interrupted)
+            except WeComError as error:
+                return _refused(error, interrupted)
+            await self._sleep(wait)
+            pause *= 2
+
+    def _left(self, row: Greeting) -> float:
+        return (row.received_at + WINDOW - self._clock.now()).total_seconds()
+
+
+def _skip(case: Case) -> Verdict | None:
+    reason = ""
+    if case.opted_out:
+        reason = OPTED_OUT
+    elif case.greeted:
+        reason = GREETED
+    elif not case.row.welcome_code:
+        reason = NO_CODE
+    return Verdict(GreetingOutcome.SKIPPED, reason) if reason else None
+
+
+def _refused(error: WeComError, interrupted: bool) -> Verdict:
+    reason = "；".join(filter(None, (error.message, error.hint)))
+    code = error.errcode
+    if code == ALREADY_WELCOMED:
+        if interrupted:
+            return Verdict(GreetingOutcome.SENT, errcode=code)
+        return Verdict(GreetingOutcome.SKIPPED, reason, code)
+    if code == CODE_EXPIRED and interrupted:
+        return Verdict(GreetingOutcome.UNSURE, UNSURE, code, tell=True)
+    return Verdict(GreetingOutcome.FAILED, reason, code, tell=code != CONSENT_PENDING)
+
+
+def _given_up(error: RetryLater, interrupted: bool) -> Verdict:
+    if interrupted:
+        return Verdict(GreetingOutcome.UNSURE, UNSURE, error.errcode, tell=True)
+    reason = "；".join(filter(None, (error.message, error.hint)))
+    return Verdict(GreetingOutcome.FAILED, reason, error.errcode, tell=True)
+
+
+def _fitting(text: str) -> str:
+    """WeCom refuses more than 4000 bytes; only a very long name can bring it there."""
+    return text.encode()[:MOST_TEXT_BYTES].decode(errors="ignore")

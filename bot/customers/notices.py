@@ -1,0 +1,92 @@
+"""What guides are told by the app itself: once, and never in place of a customer's message."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import datetime
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from bot import loggers
+from bot.clock import Clock
+from bot.errors import RetryLater, UnknownOutcome, WeComError
+from bot.store.channel_tables import GuideNotice
+from bot.store.claims import settle
+from bot.store.database import Database
+from bot.store.tables import WorkState
+from bot.store.upsert import insert_new
+from bot.wecom.client import WeComClient
+
+_LONGEST = 600  # characters; WeCom cuts a text at 2048 bytes
+NO_AGENT = "没有设置 wecom.agent_id，只在工作台显示"
+
+
+async def tell_guide(
+    session: AsyncSession,
+    userid: str,
+    text: str,
+    *,
+    kind: str,
+    about: str,
+    external_userid: str = "",
+    now: datetime,
+) -> None:
+    """Promise one notice; the same `kind` `about` the same thing is told only once."""
+    key = hashlib.sha256(f"{kind}|{userid}|{about}".encode()).hexdigest()
+    row = {
+        "key": key,
+        "lane": f"guide:{userid}"[:200],
+        "state": WorkState.READY,
+        "due_at": now,
+        "attempts": 0,
+        "userid": userid,
+        "external_userid": external_userid,
+        "kind": kind,
+        "text": text[:_LONGEST],
+        "created_at": now,
+    }
+    await insert_new(session, GuideNotice, [row], unique=["key"], returning=GuideNotice.id)
+
+
+class Herald:
+    """Tells notices through `message/send`.
+
+    WeCom: with the duplicate check on, the same text reaches a member once in four hours, so a
+    repeat after an unknown outcome is harmless.
+    """
+
+    def __init__(
+        self, database: Database, client: WeComClient, clock: Clock, *, agent_id: int | None
+    ) -> None:
+        self._database = database
+        self._client = client
+        self._clock = clock
+        self._agent_id = agent_id
+
+    async def handle(self, row: GuideNotice) -> None:
+        """Tell one notice and settle it; what may be retried is raised."""
+        if self._agent_id is None:
+            await self._settle(row, WorkState.FAILED, NO_AGENT)
+            return
+        try:
+            await self._client.contact_ways.tell_member(
+                row.userid, row.text, agent_id=self._agent_id
+            )
+        except (RetryLater, UnknownOutcome):
+            raise
+        except WeComError as error:
+            reason = "；".join(filter(None, (error.message, error.hint)))
+            await self._settle(row, WorkState.FAILED, reason, errcode=error.errcode)
+            loggers.customers.warning("a notice was refused", notice=row.id, reason=reason)
+            return
+        await self._settle(row, WorkState.DONE, None)
+
+    async def _settle(
+        self, row: GuideNotice, state: WorkState, error: str | None, *, errcode: int | None = None
+    ) -> None:
+        now = self._clock.now()
+        sent_at = now if state is WorkState.DONE else None
+        async with self._database.write() as session:
+            await settle(
+                session, row, now=now, state=state, error=error, errcode=errcode, sent_at=sent_at
+            )
