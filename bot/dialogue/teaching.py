@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
+import re
 from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
@@ -143,7 +144,7 @@ class Teaching:
     async def _check(self, text: str, intent: str) -> None:
         if intent not in self._labels:
             raise Unprocessable(f"没有意图 {intent}：可用的名字见 intents/intents.yml")
-        if not normal_text(text).strip():
+        if not _words(text):
             raise Unprocessable("例句不能为空，也不能只有标点或表情")
         if len(text) > _LONGEST:
             raise Unprocessable(f"例句最长 {_LONGEST} 字，请只留说明意图的那一句")
@@ -175,7 +176,12 @@ async def _open(session: AsyncSession, review_id: int) -> NluReview:
 
 def _key(text: str) -> str:
     """The same for wordings that mean the same to the engine."""
-    return hashlib.sha256(normal_text(text).replace(" ", "").encode()).hexdigest()
+    return hashlib.sha256(_words(text).encode()).hexdigest()
+
+
+def _words(text: str) -> str:
+    """The normal text without blanks, punctuation and emoji."""
+    return re.sub(r"\W", "", normal_text(text))
 
 
 def _shipped_otherwise(key: str, intent: str) -> str | None:
