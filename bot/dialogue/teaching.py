@@ -9,6 +9,7 @@ import re
 from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
+from functools import cache
 from pathlib import Path
 
 import yaml
@@ -148,8 +149,9 @@ class Teaching:
             raise Unprocessable("例句不能为空，也不能只有标点或表情")
         if len(text) > _LONGEST:
             raise Unprocessable(f"例句最长 {_LONGEST} 字，请只留说明意图的那一句")
-        if where := await asyncio.to_thread(_shipped_otherwise, _key(text), intent):
-            raise Conflict(f"“{text.strip()}”在训练语料里已属于 {where}")
+        shipped, where = (await asyncio.to_thread(_shipped)).get(_words(text), (intent, ""))
+        if shipped != intent:
+            raise Conflict(f"“{text.strip()}”在训练语料里已属于 {shipped}（{where}）")
 
     async def _insert(self, session: AsyncSession, text: str, intent: str, by: str) -> NluExample:
         known = await session.scalar(select(NluExample).where(NluExample.key == _key(text)))
@@ -184,16 +186,20 @@ def _words(text: str) -> str:
     return re.sub(r"\W", "", normal_text(text))
 
 
-def _shipped_otherwise(key: str, intent: str) -> str | None:
+@cache
+def _shipped() -> dict[str, tuple[str, str]]:
+    """The words of the shipped training data with their intent and place."""
     try:
         data = load_training_data()
     except NluError:
-        return None
-    for example in data.examples:
-        if example.intent != intent and _key(example.text) == key:
-            where = f"（{example.path.name}:{example.line}）" if example.path else ""
-            return f"{example.intent}{where}"
-    return None
+        return {}
+    return {
+        _words(example.text): (
+            example.intent,
+            f"{example.path.name}:{example.line}" if example.path else "",
+        )
+        for example in data.examples
+    }
 
 
 def as_rasa(examples: Sequence[NluExample]) -> str:
