@@ -93,7 +93,7 @@ async def test_suggestion_arrives_is_edited_and_sent_by_keyboard(
         await page.wait_for_selector("#live.on")
         assert "都回复完了" in await page.inner_text("#list")
 
-        waiting = await shop.says("林小满", "太贵了")
+        waiting = await shop.says("小林", "太贵了")
         await shows(page, waiting)
         assert (await page.title()).startswith("(1) ")
 
@@ -104,7 +104,7 @@ async def test_suggestion_arrives_is_edited_and_sent_by_keyboard(
         assert await page.inner_text("#bytes") == "45 / 2048 字节"
         await page.keyboard.press("Control+Enter")
 
-        await page.wait_for_selector("text=已发送给 林小满")
+        await page.wait_for_selector("text=已发送给 小林")
         await page.wait_for_selector("text=都回复完了")
         assert not (await page.title()).startswith("(")
     assert await sent_texts(shop) == ["给您申请一张券？满千减一百二。"]

@@ -33,7 +33,7 @@ async def browser(shop: Shop, server: TestServer) -> AsyncIterator[Guide]:
 async def test_post_without_the_sessions_token_is_refused(
     shop: Shop, browser: Guide, token: str
 ) -> None:
-    waiting = await shop.says("林小满", "太贵了")
+    waiting = await shop.says("小林", "太贵了")
     browser.csrf = token
     plain = await browser.post(f"/console/suggestions/{waiting}/approve", action="choice")
     assert plain.status == 403
@@ -60,14 +60,14 @@ async def test_refusal_reaches_htmx_as_a_note(shop: Shop, browser: Guide) -> Non
 async def test_other_sites_are_refused_even_with_the_token(
     shop: Shop, browser: Guide, headers: dict[str, str]
 ) -> None:
-    waiting = await shop.says("林小满", "太贵了")
+    waiting = await shop.says("小林", "太贵了")
     answer = await browser.post(f"/console/suggestions/{waiting}/approve", headers=headers)
     assert answer.status == 403
     assert (await shop.suggestion(waiting)).status == SuggestionStatus.PENDING
 
 
 async def test_own_origin_is_let_in(shop: Shop, browser: Guide, server: TestServer) -> None:
-    waiting = await shop.says("林小满", "太贵了")
+    waiting = await shop.says("小林", "太贵了")
     own = {"Origin": str(server.make_url("/")).rstrip("/"), "Sec-Fetch-Site": "same-origin"}
     answer = await browser.post(
         f"/console/suggestions/{waiting}/approve", headers=own, action="choice"

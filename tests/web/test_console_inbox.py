@@ -45,13 +45,13 @@ async def test_empty_inbox_says_what_to_try(browser: Guide) -> None:
 
 
 async def test_list_shows_who_waits_and_what_was_understood(shop: Shop, browser: Guide) -> None:
-    await shop.says("林小满", "太贵了", stage="objection", ago=timedelta(minutes=7))
+    await shop.says("小林", "太贵了", stage="objection", ago=timedelta(minutes=7))
     await shop.says("", "那个就是那个", understood=understanding("out_of_scope", 0.2))
 
     page = await browser.text("/console/inbox/list", htmx=True)
 
     assert all(
-        words in page for words in ("林小满", "异议处理", "太贵了", "7 分钟", "嫌贵", "把握 93%")
+        words in page for words in ("小林", "异议处理", "太贵了", "7 分钟", "嫌贵", "把握 93%")
     )
     assert "微信客户 #X7k2" in page
     assert "没听懂，建议先问清楚" in page
@@ -63,7 +63,7 @@ async def test_detail_shows_conversation_choices_and_reasons(shop: Shop, browser
             "price", "贵在面料。", title="讲价值", parts=[{"text": "x"}, {"image": "a/coat.jpg"}]
         )
     ]
-    waiting = await shop.says("林小满", "在吗\n太贵了", choices=offers)
+    waiting = await shop.says("小林", "在吗\n太贵了", choices=offers)
     await shop.sent(waiting, "欢迎光临", ago=timedelta(hours=1))
 
     page = await browser.text(f"/console/inbox/detail?tab=pending&id={waiting}", htmx=True)
@@ -77,8 +77,8 @@ async def test_detail_shows_conversation_choices_and_reasons(shop: Shop, browser
 
 
 async def test_plain_form_approves_the_picked_choice(shop: Shop, browser: Guide) -> None:
-    waiting = await shop.says("林小满", "太贵了")
-    following = await shop.says("Amy", "在吗")
+    waiting = await shop.says("小林", "太贵了")
+    following = await shop.says("阿May", "在吗")
 
     answer = await browser.post(
         f"/console/suggestions/{waiting}/approve", action="choice", script_id="s2", text="忽略"
@@ -92,7 +92,7 @@ async def test_plain_form_approves_the_picked_choice(shop: Shop, browser: Guide)
 
 
 async def test_edited_text_is_sent_with_plain_line_ends(shop: Shop, browser: Guide) -> None:
-    waiting = await shop.says("林小满", "太贵了")
+    waiting = await shop.says("小林", "太贵了")
     answer = await browser.post(
         f"/console/suggestions/{waiting}/approve",
         htmx=True,
@@ -100,7 +100,7 @@ async def test_edited_text_is_sent_with_plain_line_ends(shop: Shop, browser: Gui
         script_id="s1",
         text="您好\r\n这款有券 ",
     )
-    assert note_of(answer) == "已发送给 林小满"
+    assert note_of(answer) == "已发送给 小林"
     assert answer.headers["HX-Push-Url"] == "/console/inbox?tab=pending"
     assert [send.text for send in await outbound(shop)] == ["您好\n这款有券"]
     decided = await browser.text(f"/console/inbox/detail?tab=decided&id={waiting}", htmx=True)
@@ -108,7 +108,7 @@ async def test_edited_text_is_sent_with_plain_line_ends(shop: Shop, browser: Gui
 
 
 async def test_text_that_wecom_would_refuse_stays_in_the_box(shop: Shop, browser: Guide) -> None:
-    waiting = await shop.says("林小满", "太贵了")
+    waiting = await shop.says("小林", "太贵了")
     answer = await browser.post(
         f"/console/suggestions/{waiting}/approve", htmx=True, action="edit", text="好" * 700
     )
@@ -127,7 +127,7 @@ async def test_text_that_wecom_would_refuse_stays_in_the_box(shop: Shop, browser
 async def test_rejecting_keeps_the_reason(
     shop: Shop, browser: Guide, form: dict[str, str], reason: str
 ) -> None:
-    waiting = await shop.says("林小满", "太贵了")
+    waiting = await shop.says("小林", "太贵了")
     answer = await browser.post(f"/console/suggestions/{waiting}/reject", htmx=True, **form)
     assert note_of(answer) == "已标记为不采用"
     row = await shop.suggestion(waiting)
@@ -138,8 +138,8 @@ async def test_rejecting_keeps_the_reason(
 async def test_first_decision_wins_and_the_other_guide_is_told(
     shop: Shop, server: TestServer, browser: Guide
 ) -> None:
-    waiting = await shop.says("林小满", "太贵了")
-    following = await shop.says("Amy", "在吗")
+    waiting = await shop.says("小林", "太贵了")
+    following = await shop.says("阿May", "在吗")
     async with guide(server) as other:
         await other.arrive(shop.password)
         answers = await asyncio.gather(
@@ -156,7 +156,7 @@ async def test_first_decision_wins_and_the_other_guide_is_told(
 
 
 async def test_decided_elsewhere_reads_kindly_without_scripts(shop: Shop, browser: Guide) -> None:
-    waiting = await shop.says("林小满", "太贵了")
+    waiting = await shop.says("小林", "太贵了")
     await shop.app[keys.DECISIONS].reject(waiting, by="api", reason="")
     answer = await browser.post(f"/console/suggestions/{waiting}/approve", action="choice")
     assert answer.status == 409
@@ -164,7 +164,7 @@ async def test_decided_elsewhere_reads_kindly_without_scripts(shop: Shop, browse
 
 
 async def test_thread_tells_that_somebody_else_decided(shop: Shop, browser: Guide) -> None:
-    waiting = await shop.says("林小满", "太贵了")
+    waiting = await shop.says("小林", "太贵了")
     path = f"/console/inbox/thread?tab=pending&id={waiting}"
     before = await browser.get(path, htmx=True)
     assert json.loads(before.headers["HX-Trigger"])["console:status"]["status"] == "pending"
@@ -178,7 +178,7 @@ async def test_thread_tells_that_somebody_else_decided(shop: Shop, browser: Guid
 
 
 async def test_held_conversation_is_released(shop: Shop, browser: Guide) -> None:
-    waiting = await shop.says("老周", "叫你们店长来")
+    waiting = await shop.says("周姐", "叫你们店长来")
     conversation_id = (await shop.suggestion(waiting)).conversation_id
     await shop.app[keys.CONVERSATIONS].hold(conversation_id, because="客户要求转人工")
     page = await browser.text(f"/console/inbox?id={waiting}")
@@ -194,7 +194,7 @@ async def test_held_conversation_is_released(shop: Shop, browser: Guide) -> None
 
 
 async def test_failed_send_shows_why_and_is_tried_again(shop: Shop, browser: Guide) -> None:
-    waiting = await shop.says("老周", "在吗")
+    waiting = await shop.says("周姐", "在吗")
     failed = await shop.sent(
         waiting,
         "您好",
@@ -216,7 +216,7 @@ async def test_failed_send_shows_why_and_is_tried_again(shop: Shop, browser: Gui
 
 
 async def test_window_that_is_over_is_said_before_sending(shop: Shop, browser: Guide) -> None:
-    waiting = await shop.says("老周", "在吗", ago=timedelta(hours=49))
+    waiting = await shop.says("周姐", "在吗", ago=timedelta(hours=49))
     page = await browser.text(f"/console/inbox?id={waiting}")
     assert "已超过 48 小时，客户再来消息后才能发" in page
 
@@ -234,7 +234,7 @@ async def test_automatic_and_superseded_are_told_apart(shop: Shop, browser: Guid
 
 
 async def test_english_is_remembered(shop: Shop, browser: Guide) -> None:
-    await shop.says("林小满", "太贵了")
+    await shop.says("小林", "太贵了")
     page = await browser.text("/console/inbox?lang=en")
     assert "Complain price" in page
     assert "93% sure" in page
