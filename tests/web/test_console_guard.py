@@ -66,11 +66,23 @@ async def test_other_sites_are_refused_even_with_the_token(
     assert (await shop.suggestion(waiting)).status == SuggestionStatus.PENDING
 
 
-async def test_own_origin_is_let_in(shop: Shop, browser: Guide, server: TestServer) -> None:
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Origin": "{own}"},
+        {"Origin": "{own}", "Sec-Fetch-Site": "same-origin"},
+        {"Origin": "https://desk.shop.example", "Sec-Fetch-Site": "same-origin"},
+        {"Origin": "https://desk.shop.example", "X-Forwarded-Host": "desk.shop.example"},
+    ],
+)
+async def test_own_origin_is_let_in_also_behind_a_proxy(
+    shop: Shop, browser: Guide, server: TestServer, headers: dict[str, str]
+) -> None:
     waiting = await shop.says("小林", "太贵了")
-    own = {"Origin": str(server.make_url("/")).rstrip("/"), "Sec-Fetch-Site": "same-origin"}
+    own = str(server.make_url("/")).rstrip("/")
+    sent = {name: value.format(own=own) for name, value in headers.items()}
     answer = await browser.post(
-        f"/console/suggestions/{waiting}/approve", headers=own, action="choice"
+        f"/console/suggestions/{waiting}/approve", headers=sent, action="choice"
     )
     assert answer.status == 303
 

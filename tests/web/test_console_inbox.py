@@ -259,3 +259,18 @@ async def test_unknown_suggestion_is_not_found(browser: Guide) -> None:
     answer = await browser.post("/console/suggestions/4711/approve", htmx=True, action="choice")
     assert answer.status == 404
     assert "没有编号为 4711 的建议" in note_of(answer)
+
+
+async def test_whole_round_on_each_engine(database_url: str) -> None:
+    async with open_shop(database_url) as shop, serve(shop) as server, guide(server) as browser:
+        await browser.arrive(shop.password)
+        first, second = await shop.says("小林", "太贵了"), await shop.says("周姐", "在吗")
+        await shop.sent(second, "您好", ago=timedelta(minutes=1), state=WorkState.DEAD)
+        assert "太贵了" in await browser.text(f"/console/inbox?id={first}")
+        answer = await browser.post(f"/console/suggestions/{first}/approve", action="choice")
+        assert f"id={second}" in answer.headers["Location"]
+        await browser.post(f"/console/suggestions/{second}/reject", quick="不需要回复")
+        decided = await browser.text("/console/inbox?tab=decided")
+        assert "已发送" in decided
+        assert "不需要回复" in decided
+        assert "已停止重试" in await browser.text("/console/inbox?tab=failed")

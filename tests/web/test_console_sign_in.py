@@ -10,7 +10,7 @@ import pytest
 from aiohttp import ClientResponse
 from aiohttp.test_utils import TestServer
 from argon2 import PasswordHasher
-from consoleshop import Guide, Shop, guide, open_shop, serve
+from consoleshop import NOON, Guide, Shop, guide, open_shop, serve
 from sqlalchemy import select
 
 from bot.clock import ManualClock
@@ -107,8 +107,6 @@ async def test_guessing_is_slowed_down_more_and_more(shop: Shop, browser: Guide)
 
 
 def test_throttle_keeps_keys_apart_and_caps_the_wait() -> None:
-    from consoleshop import NOON
-
     clock = ManualClock(NOON)
     throttle = Throttle(clock)
     for _ in range(40):
@@ -171,8 +169,6 @@ async def test_login_leads_only_into_the_console(
 
 
 async def test_first_user_is_made_once_and_password_can_be_reset(database: Database) -> None:
-    from consoleshop import NOON
-
     clock = ManualClock(NOON)
     first = await ensure_first_user(database, clock)
     assert first is not None
@@ -211,8 +207,6 @@ async def test_old_hashes_are_renewed_when_the_parameters_change(
 
 
 async def test_empty_database_file_is_enough(tmp_path: Path) -> None:
-    from consoleshop import NOON
-
     database = Database(f"sqlite+aiosqlite:///{tmp_path / 'new' / 'bot.db'}")
     await upgrade(database)
     assert await ensure_first_user(database, ManualClock(NOON))

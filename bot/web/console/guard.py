@@ -58,12 +58,15 @@ async def _guarded(request: web.Request, handler: Handler) -> web.StreamResponse
 
 def refuse_cross_site(request: web.Request) -> None:
     """Raise `Forbidden` for a request that a page of another site has caused."""
-    site = request.headers.get("Sec-Fetch-Site")
-    if site is not None and site not in ("same-origin", "none"):
-        raise Forbidden("请求来自其他网站，已拒绝；请在工作台页面里操作")
-    origin = request.headers.get("Origin")
-    if origin is not None and urlsplit(origin).netloc not in _own_hosts(request):
-        raise Forbidden("请求来自其他网站，已拒绝；请在工作台页面里操作")
+    site, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin")
+    if site is not None:
+        if site not in ("same-origin", "none"):
+            raise Forbidden("请求来自其他网站，已拒绝；请在工作台页面里操作")
+    elif origin is not None and urlsplit(origin).netloc not in _own_hosts(request):
+        raise Forbidden(
+            "请求来自其他网站，已拒绝；请在工作台页面里操作。"
+            "如果前面有反向代理，请把 http.public_url 设成浏览器里看到的地址"
+        )
 
 
 def same_token(given: object, expected: str) -> bool:
@@ -74,7 +77,9 @@ def same_token(given: object, expected: str) -> bool:
 
 def _own_hosts(request: web.Request) -> set[str]:
     public = urlsplit(request.app[SETTINGS].http.public_url or "").netloc
-    return {host for host in (request.host, public) if host}
+    # No form of another site can set this header; proxies do.
+    forwarded = request.headers.get("X-Forwarded-Host", "")
+    return {host for host in (request.host, public, forwarded) if host}
 
 
 async def _read_form(request: web.Request) -> None:
