@@ -15,6 +15,9 @@ from bot import loggers
 from bot.clock import Clock, SystemClock
 from bot.customers.acquaintance import Acquaintance
 from bot.customers.aftercare import Aftercare
+from bot.customers.channel_codes import ChannelCodes
+from bot.customers.channel_keeper import ChannelKeeper
+from bot.customers.channels import Channels
 from bot.customers.funnel import Funnel, load_funnel
 from bot.customers.greeting_case import Wording
 from bot.customers.greeting_media import GreetingMedia
@@ -121,7 +124,19 @@ class Bot:
 
     def _wire_greeting(self) -> None:
         ground, own = self.ground, self.ground.settings.greetings
+        variables = shop_variables(ground.settings.shop)
+        self.channels = Channels(
+            ground.database,
+            ChannelCodes(self.client, ground.clock),
+            ground.clock,
+            zone=ground.settings.shop.zone,
+            variables=variables,
+        )
         self.greeting_media = GreetingMedia(self.media, ground.clock)
+        self.keeper = ChannelKeeper(
+            ground.database, self.channels, self.greeting_media, ground.clock, own
+        )
+        self.channels.on_change = self.keeper.changed
         greeter = Greeter(
             ground.database,
             self.client,
@@ -130,7 +145,7 @@ class Bot:
             acquaintance=Acquaintance(self.client, ground.clock, own),
             media=self.greeting_media,
             aftercare=Aftercare(ground.clock, ground.funnel, own),
-            variables=shop_variables(ground.settings.shop),
+            variables=variables,
         )
         herald = Herald(
             ground.database,
@@ -148,8 +163,12 @@ class Bot:
             name=self.name,
             clock=ground.clock,
             concurrency=CONCURRENCY,
-            on_settled=self.notices.nudge,
+            on_settled=self._friends_greeted,
         )
+
+    def _friends_greeted(self) -> None:
+        self.notices.nudge()
+        self.keeper.nudge()
 
     def _wire_dialogue(self) -> None:
         ground, settings = self.ground, self.ground.settings
@@ -232,6 +251,7 @@ class Bot:
             "outbox": self.outbox.run,
             "greetings": self.greetings.run,
             "notices": self.notices.run,
+            "channels": self.keeper.run,
             "live": self.hub.run,
         }
 
@@ -249,6 +269,7 @@ class Bot:
         app[keys.DECISIONS] = self.decisions
         app[keys.TEACHING] = self.teaching
         app[keys.TRAIN] = self.trainer.train
+        app[keys.CHANNELS] = self.channels
         app[keys.CONVERSATIONS] = self.conversations
         app[keys.HUB] = self.hub
         app.on_shutdown.append(self._close_streams)

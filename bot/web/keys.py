@@ -7,6 +7,7 @@ from typing import Protocol
 from aiohttp import web
 
 from bot.clock import Clock
+from bot.customers.channels import Channels
 from bot.customers.funnel import Funnel
 from bot.delivery.inbox import Inbox
 from bot.dialogue.conversations import Conversations
@@ -34,6 +35,7 @@ TAXONOMY = web.AppKey("taxonomy", Taxonomy)
 INBOX = web.AppKey("inbox", Inbox)
 CALLBACK = web.AppKey("callback", Callback)
 DECISIONS = web.AppKey("decisions", Decisions)
+CHANNELS = web.AppKey("channels", Channels)
 CONVERSATIONS = web.AppKey("conversations", Conversations)
 TEACHING = web.AppKey("teaching", Teaching)
 TRAIN = web.AppKey("train", Train)

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from aiohttp import web
 
 from bot.errors import Forbidden, Unauthorized
-from bot.web.api import conversations, customers, nlu, suggestions
+from bot.web.api import channels, conversations, customers, nlu, suggestions
 from bot.web.api.endpoint import PREFIX, add_endpoints
 from bot.web.api.openapi import openapi
 from bot.web.keys import SETTINGS
@@ -16,6 +16,7 @@ from bot.web.keys import SETTINGS
 ENDPOINTS = (
     *suggestions.ENDPOINTS,
     *customers.ENDPOINTS,
+    *channels.ENDPOINTS,
     *conversations.ENDPOINTS,
     *nlu.ENDPOINTS,
 )
