@@ -1,0 +1,160 @@
+"""YAML read together with the line of every key and item, so that errors can point at it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+Step = str | int
+MAX_BYTES = 2 * 1024 * 1024
+MAX_DEPTH = 20
+
+_Loader: type[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Why a YAML file cannot be used; `line` counts from 1."""
+
+    line: int | None
+    fault: str
+    mend: str
+
+
+@dataclass(frozen=True, slots=True)
+class MarkedDocument:
+    """Plain data, the line of each path in it, and what is wrong with the writing."""
+
+    data: Any
+    lines: dict[tuple[Step, ...], int] = field(default_factory=dict)
+    faults: tuple[Fault, ...] = ()
+
+    def line_of(self, path: tuple[Step, ...]) -> int | None:
+        """The line of `path`, or of the nearest thing that contains it."""
+        for length in range(len(path), -1, -1):
+            if path[:length] in self.lines:
+                return self.lines[path[:length]]
+        return None
+
+
+def read_marked(path: Path) -> MarkedDocument:
+    """Read a YAML file; anything wrong with the writing is a fault, never an exception."""
+    try:
+        raw = path.read_bytes()
+    except OSError as error:
+        mend = "检查文件名和读取权限"
+        return _refused(None, f"文件打不开（{error.strerror or error}）", mend)
+    if len(raw) > MAX_BYTES:
+        return _refused(None, f"文件超过 {MAX_BYTES // 1024 // 1024} MB", "拆成几个文件")
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        return _refused(line, "文件不是 UTF-8 编码", "用编辑器另存为 UTF-8")
+    return parse_marked(text)
+
+
+def parse_marked(text: str) -> MarkedDocument:
+    if (unprintable := yaml.reader.Reader.NON_PRINTABLE.search(text)) is not None:
+        place = text.count("\n", 0, unprintable.start()) + 1
+        return _refused(place, "文件里有不可见的控制字符", "删掉这个字符后重新保存")
+    loader = None
+    try:
+        if (line := _too_deep(text)) is not None:
+            return _refused(line, "内容嵌套太深", "对照格式说明减少层级")
+        loader = _Loader(text)
+        node = loader.get_single_node()
+        if node is None:
+            return MarkedDocument(None)
+        return _Marking(loader).document(node)
+    except yaml.YAMLError as error:
+        return _refused(*_syntax_fault(error))
+    finally:
+        if loader is not None:
+            loader.dispose()
+
+
+def _too_deep(text: str) -> int | None:
+    """The line at which nesting passes the limit; composing it would overflow the C stack."""
+    depth = 0
+    for event in yaml.parse(text, Loader=_Loader):
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+            if depth > MAX_DEPTH:
+                return event.start_mark.line + 1 if event.start_mark else 1
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+    return None
+
+
+class _Marking:
+    """Builds plain data from YAML nodes and notes lines and double keys on the way."""
+
+    def __init__(self, loader: Any) -> None:
+        self._loader = loader
+        self._lines: dict[tuple[Step, ...], int] = {}
+        self._faults: list[Fault] = []
+        self._seen: set[int] = set()
+
+    def document(self, node: yaml.Node) -> MarkedDocument:
+        self._lines[()] = node.start_mark.line + 1
+        data = self._value(node, ())
+        return MarkedDocument(data, self._lines, tuple(self._faults))
+
+    def _value(self, node: yaml.Node, path: tuple[Step, ...]) -> Any:
+        if id(node) in self._seen:
+            mend = "把内容直接写出来"
+            self._fault(node, "不支持 YAML 的引用（*名字）", mend)
+            return None
+        self._seen.add(id(node))
+        if isinstance(node, yaml.MappingNode):
+            return dict(self._entries(node, path))
+        if isinstance(node, yaml.SequenceNode):
+            return [self._item(item, (*path, i)) for i, item in enumerate(node.value)]
+        return self._scalar(node)
+
+    def _entries(self, node: yaml.MappingNode, path: tuple[Step, ...]) -> Iterator[Any]:
+        seen: set[str] = set()
+        for key_node, value_node in node.value:
+            key = str(key_node.value) if isinstance(key_node, yaml.ScalarNode) else "?"
+            if key in seen:
+                self._fault(key_node, f"同一条里「{key}」写了两次", "只留一个")
+                continue
+            seen.add(key)
+            self._lines[(*path, key)] = key_node.start_mark.line + 1
+            yield key, self._value(value_node, (*path, key))
+
+    def _item(self, node: yaml.Node, path: tuple[Step, ...]) -> Any:
+        self._lines[path] = node.start_mark.line + 1
+        return self._value(node, path)
+
+    def _scalar(self, node: yaml.Node) -> Any:
+        try:
+            return self._loader.construct_object(node)
+        except (yaml.YAMLError, ValueError):
+            self._fault(node, f"「{node.value}」看不懂", "检查日期或数字的写法，文字加双引号")
+            return None
+
+    def _fault(self, node: yaml.Node, fault: str, mend: str) -> None:
+        self._faults.append(Fault(node.start_mark.line + 1, fault, mend))
+
+
+def _refused(line: int | None, fault: str, mend: str) -> MarkedDocument:
+    return MarkedDocument(None, faults=(Fault(line, fault, mend),))
+
+
+def _syntax_fault(error: yaml.YAMLError) -> tuple[int | None, str, str]:
+    mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
+    line = mark.line + 1 if mark is not None else None
+    detail = str(getattr(error, "problem", None) or error)
+    if "\\t" in repr(detail) or "cannot start any token" in detail:
+        return line, "这里用了制表符（Tab）或 YAML 不允许的字符", "缩进一律用空格，文字加双引号"
+    if "mapping values are not allowed" in detail:
+        return line, "冒号的位置不对", "冒号后空一格；文字里带冒号时整段加双引号"
+    if "found another document" in detail:
+        return line, "一个文件里有两份内容（---）", "拆成两个文件，或删掉 ---"
+    return line, f"YAML 写法有误（{detail}）", "检查这一行和上一行的缩进、冒号、引号"
