@@ -104,6 +104,17 @@ def shared_postgres_bot(
         bot.check_log()
 
 
+_ENGINES = ["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)]
+
+
+@pytest.fixture(scope="module", params=_ENGINES)
+def either(request: pytest.FixtureRequest) -> Bot:
+    """A ready bot, once on each engine."""
+    name = "shared_bot" if request.param == "sqlite" else "shared_postgres_bot"
+    bot: Bot = request.getfixturevalue(name)
+    return bot
+
+
 @pytest.fixture
 def platform(shared_platform: Platform) -> Platform:
     """The platform that scenarios share; each has customers of its own."""

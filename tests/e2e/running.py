@@ -20,6 +20,7 @@ from e2e.standin import Platform
 
 PATIENCE = 20.0
 _LIMIT = 60.0
+_KEPT = ("PATH", "HOME", "LANG", "PYTHONPATH")
 Found = TypeVar("Found")
 
 
@@ -239,7 +240,7 @@ def environment(
 ) -> dict[str, str]:
     """The whole configuration of a bot: nothing but `BOT_*`."""
     credentials = platform.credentials
-    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+    kept = {name: os.environ[name] for name in _KEPT if name in os.environ}
     return {
         **kept,
         "PYTHONUTF8": "1",

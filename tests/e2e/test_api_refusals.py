@@ -11,16 +11,6 @@ import pytest
 from e2e.running import Answer, Bot
 
 
-@pytest.fixture(
-    scope="module", params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)]
-)
-def either(request: pytest.FixtureRequest) -> Bot:
-    """The same refusals on both databases."""
-    name = "shared_bot" if request.param == "sqlite" else "shared_postgres_bot"
-    bot: Bot = request.getfixturevalue(name)
-    return bot
-
-
 @pytest.fixture(scope="module")
 def waiting(either: Bot) -> int:
     """The id of a suggestion that nobody decides, whatever these tests ask for."""
