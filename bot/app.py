@@ -25,6 +25,7 @@ from bot.customers.greetings import CONCURRENCY, Greeter
 from bot.customers.new_friends import note_new_friends
 from bot.customers.notices import Herald
 from bot.customers.profiles import ProfileReader
+from bot.delivery.dead_letters import DeadLetters
 from bot.delivery.inbox import Inbox
 from bot.delivery.media import MediaLibrary
 from bot.delivery.outbox import Sender
@@ -93,7 +94,6 @@ class Bot:
         )
         self.hub = Hub(database)
         self.library = Library(database, clock)
-        self.conversations = Conversations(database, clock)
         self.teaching = Teaching(database, clock, ground.taxonomy)
         self.trainer = Trainer(settings.nlu, ground.builtin, self.teaching)
         self._wire_sending()
@@ -114,6 +114,9 @@ class Bot:
             name=self.name,
             clock=ground.clock,
             on_settled=self.hub.publish,
+        )
+        self.conversations = Conversations(
+            ground.database, ground.clock, on_send=self.outbox.nudge
         )
         self.decisions = Decisions(
             ground.database,
@@ -270,6 +273,7 @@ class Bot:
         app[keys.TEACHING] = self.teaching
         app[keys.TRAIN] = self.trainer.train
         app[keys.CHANNELS] = self.channels
+        app[keys.DEAD_LETTERS] = DeadLetters(self.ground.database, self.ground.clock)
         app[keys.CONVERSATIONS] = self.conversations
         app[keys.HUB] = self.hub
         app.on_shutdown.append(self._close_streams)

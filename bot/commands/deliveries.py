@@ -1,104 +1,89 @@
-"""`wecom-bot deliveries`: sends that failed or were given up on."""
+"""`wecom-bot deliveries`: work that failed or was given up on."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Annotated, Any
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from bot.commands.speaking import Json, say, say_json, say_table
+from bot.errors import BadRequest
 from bot.settings import load_settings
 
-app = typer.Typer(help="发送记录：查看失败的消息并重试", no_args_is_help=True)
+if TYPE_CHECKING:
+    from bot.delivery.dead_letters import DeadLetter, DeadLetters
+
+app = typer.Typer(help="没有办成的工作：查看原因并重试", no_args_is_help=True)
 
 
 @app.callback()
 def _family() -> None:
-    """发送记录。"""
+    """没有办成的工作。"""
 
 
 @app.command("list")
 def list_command(as_json: Json = False) -> None:
-    """列出没有发出去的消息：failed 是企业微信拒绝的，dead 是多次重试后放弃的。
+    """列出没有办成的工作：failed 是企业微信拒绝的，dead 是多次重试后放弃的。
 
     例：wecom-bot deliveries list --json
     """
-    rows = asyncio.run(_unsent())
+    letters = asyncio.run(_unfinished())
     if as_json:
-        say_json(rows)
-    elif not rows:
-        say("没有发送失败的消息")
+        say_json([asdict(letter) for letter in letters])
+    elif not letters:
+        say("没有失败的工作")
     else:
         say_table(
-            ["编号", "状态", "客户", "内容", "原因"],
-            [
-                (row["id"], row["state"], row["external_userid"], row["text"][:20], row["error"])
-                for row in rows
-            ],
+            ["编号", "状态", "内容", "原因"],
+            [(f"{one.kind}:{one.id}", one.state, one.about[:20], one.error) for one in letters],
         )
         say("\n重试：wecom-bot deliveries retry 编号")
 
 
 @app.command("retry")
 def retry_command(
-    ids: Annotated[list[int], typer.Argument(help="消息编号，可以多个")],
+    names: Annotated[list[str], typer.Argument(help="编号，如 outbound:12，可以多个")],
 ) -> None:
-    """重试没有发出去的消息；同一条消息不会因为重试而重复送达。
+    """重试没有办成的工作；同一条消息不会因为重试而重复送达。
 
-    例：wecom-bot deliveries retry 12 15
+    例：wecom-bot deliveries retry outbound:12 burst:7
     """
-    asyncio.run(_retry(ids))
-    say(f"已重新排队：{len(ids)} 条（由正在运行的 serve 发送）")
+    asyncio.run(_retry([_parsed(name) for name in names]))
+    say(f"已重新排队：{len(names)} 条（由正在运行的 serve 处理）")
 
 
-async def _unsent() -> list[dict[str, Any]]:
-    from sqlalchemy import select
-
-    from bot.store.tables import Conversation, Outbound, WorkState
-
-    async with _database() as database, database.read() as session:
-        rows = await session.execute(
-            select(Outbound, Conversation.external_userid)
-            .join(Conversation, Conversation.id == Outbound.conversation_id)
-            .where(Outbound.state.in_([WorkState.FAILED, WorkState.DEAD]))
-            .order_by(Outbound.id)
-        )
-        return [
-            {
-                "id": row.id,
-                "state": row.state,
-                "external_userid": who,
-                "text": row.text,
-                "attempts": row.attempts,
-                "errcode": row.errcode,
-                "error": row.error or "",
-                "created_at": row.created_at.isoformat(),
-            }
-            for row, who in rows
-        ]
+def _parsed(name: str) -> tuple[str, int]:
+    kind, _, number = name.rpartition(":")
+    if not number.isdigit():
+        raise BadRequest(f"编号 {name} 不对：应像 outbound:12，见 wecom-bot deliveries list")
+    return kind or "outbound", int(number)
 
 
-async def _retry(ids: list[int]) -> None:
-    from bot.clock import SystemClock
-    from bot.dialogue.conversations import Conversations
+async def _unfinished() -> list[DeadLetter]:
+    async with _dead_letters() as letters:
+        return await letters.list()
 
-    async with _database() as database:
-        conversations = Conversations(database, SystemClock())
-        for outbound_id in ids:
-            await conversations.resend(outbound_id)
+
+async def _retry(rows: list[tuple[str, int]]) -> None:
+    async with _dead_letters() as letters:
+        for kind, row_id in rows:
+            await letters.retry(kind, row_id)
 
 
 @asynccontextmanager
-async def _database() -> AsyncIterator[Any]:
+async def _dead_letters() -> AsyncIterator[DeadLetters]:
+    from bot.clock import SystemClock
+    from bot.delivery.dead_letters import DeadLetters
     from bot.store.database import Database
     from bot.store.migrate import upgrade
 
     database = Database(load_settings().database.url)
     try:
         await upgrade(database)
-        yield database
+        yield DeadLetters(database, SystemClock())
     finally:
         await database.close()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -32,9 +32,16 @@ class Line:
 class Conversations:
     """What guides see and do beside the suggestions."""
 
-    def __init__(self, database: Database, clock: Clock) -> None:
+    def __init__(
+        self,
+        database: Database,
+        clock: Clock,
+        *,
+        on_send: Callable[[], None] = lambda: None,
+    ) -> None:
         self._database = database
         self._clock = clock
+        self._on_send = on_send
 
     async def lines(self, conversation_id: int, *, limit: int = 50) -> list[Line]:
         """The latest messages both ways, oldest first."""
@@ -61,6 +68,7 @@ class Conversations:
         async with self._database.write() as session:
             if not await revive(session, Outbound, outbound_id, now=self._clock.now()):
                 raise NotFound(f"没有编号为 {outbound_id} 的失败消息")
+        self._on_send()
 
 
 async def _get(session: AsyncSession, conversation_id: int) -> Conversation:

@@ -9,6 +9,7 @@ from aiohttp import web
 from bot.clock import Clock
 from bot.customers.channels import Channels
 from bot.customers.funnel import Funnel
+from bot.delivery.dead_letters import DeadLetters
 from bot.delivery.inbox import Inbox
 from bot.dialogue.conversations import Conversations
 from bot.dialogue.decisions import Decisions
@@ -34,6 +35,7 @@ FUNNEL = web.AppKey("funnel", Funnel)
 TAXONOMY = web.AppKey("taxonomy", Taxonomy)
 INBOX = web.AppKey("inbox", Inbox)
 CALLBACK = web.AppKey("callback", Callback)
+DEAD_LETTERS = web.AppKey("dead_letters", DeadLetters)
 DECISIONS = web.AppKey("decisions", Decisions)
 CHANNELS = web.AppKey("channels", Channels)
 CONVERSATIONS = web.AppKey("conversations", Conversations)

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from aiohttp import web
 
 from bot.errors import Forbidden, Unauthorized
-from bot.web.api import channels, conversations, customers, nlu, suggestions
+from bot.web.api import channels, conversations, customers, dead_letters, nlu, suggestions
 from bot.web.api.endpoint import PREFIX, add_endpoints
 from bot.web.api.openapi import openapi
 from bot.web.keys import SETTINGS
@@ -18,6 +18,7 @@ ENDPOINTS = (
     *customers.ENDPOINTS,
     *channels.ENDPOINTS,
     *conversations.ENDPOINTS,
+    *dead_letters.ENDPOINTS,
     *nlu.ENDPOINTS,
 )
 _DOCUMENT = f"{PREFIX}/openapi.json"
