@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import bindparam, insert, select, tuple_, update
+from sqlalchemy import insert, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.customers.follow_rows import standing_of, standing_values
@@ -16,36 +16,13 @@ from bot.customers.follows import read
 from bot.customers.parked import unpark
 from bot.customers.tag_names import refresh_tag_names
 from bot.customers.tag_rows import add_tag_rows, note_tag_changes, write_tags
+from bot.customers.tally import Tally
 from bot.store.contact_tables import ContactCard, Erasure, Follow, FollowTag
 from bot.store.tables import Customer, StageMove
 from bot.store.upsert import insert_new, insert_new_keys
 from bot.wecom.contacts import Contact, Pair, Relation
 
 Key = tuple[str, str]
-
-
-@dataclass(slots=True)
-class Tally:
-    """How many were seen, and what became of them."""
-
-    seen: int = 0
-    added: int = 0
-    changed: int = 0
-    removed: int = 0
-
-    def add(self, other: Tally) -> None:
-        self.seen += other.seen
-        self.added += other.added
-        self.changed += other.changed
-        self.removed += other.removed
-
-    def as_dict(self) -> dict[str, int]:
-        return {
-            "seen": self.seen,
-            "added": self.added,
-            "changed": self.changed,
-            "removed": self.removed,
-        }
 
 
 @dataclass(slots=True)
@@ -135,21 +112,9 @@ class _Page:
             if who in known and (values := _customer_changes(known[who], one))
         ]
         if changed:
-            await self._session.execute(
-                update(Customer)
-                .where(Customer.external_userid == bindparam("b_who"))
-                .values(
-                    name=bindparam("b_name"),
-                    avatar=bindparam("b_avatar"),
-                    gender=bindparam("b_gender"),
-                    unionid=bindparam("b_unionid"),
-                    profile_due_at=None,
-                )
-                .execution_options(synchronize_session=None),
-                changed,
-            )
+            await self._session.execute(update(Customer), changed)
             self._stored.customers.changed += len(changed)
-            await unpark(self._session, unionids=[one["b_unionid"] for one in changed])
+            await unpark(self._session, unionids=[one["unionid"] for one in changed])
         await self._cards()
 
     async def _known_customers(self) -> dict[str, Any]:
@@ -351,9 +316,8 @@ def _customer_changes(known: Any, contact: Contact) -> dict[str, Any] | None:
     names = ("name", "avatar", "gender", "unionid")
     if all(getattr(after, name) == getattr(known, name) for name in names):
         return None
-    return {"b_who": contact.external_userid} | {
-        f"b_{name}": getattr(after, name) for name in names
-    }
+    changes = {name: getattr(after, name) for name in names}
+    return changes | {"external_userid": contact.external_userid, "profile_due_at": None}
 
 
 def _details(relation: Relation) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.clock import Clock
@@ -23,7 +23,7 @@ async def tag_labels(session: AsyncSession, ids: Collection[str]) -> dict[str, s
     rows = await session.execute(
         select(CorpTag.tag_id, CorpTag.name).where(CorpTag.tag_id.in_(sorted(ids)))
     )
-    return dict(rows.tuples().all())
+    return {row.tag_id: row.name for row in rows}
 
 
 async def refresh_tag_names(session: AsyncSession, ids: Iterable[str]) -> None:
@@ -37,7 +37,7 @@ async def _refresh(session: AsyncSession, ids: list[str]) -> None:
     bearers = await session.execute(
         select(Customer.external_userid, Customer.tags).where(Customer.external_userid.in_(ids))
     )
-    before: dict[str, list[str]] = dict(bearers.tuples().all())
+    before: dict[str, list[str]] = {row.external_userid: row.tags for row in bearers}
     rows = await session.execute(
         select(FollowTag.external_userid, CorpTag.name)
         .join(
@@ -58,16 +58,12 @@ async def _refresh(session: AsyncSession, ids: list[str]) -> None:
     for who, name in rows:
         names[who].append(name)
     changed = [
-        {"b_who": who, "b_tags": tags} for who, tags in names.items() if tags != before[who]
+        {"external_userid": who, "tags": tags}
+        for who, tags in names.items()
+        if tags != before[who]
     ]
     if changed:
-        await session.execute(
-            update(Customer)
-            .where(Customer.external_userid == bindparam("b_who"))
-            .values(tags=bindparam("b_tags", type_=Customer.tags.type))
-            .execution_options(synchronize_session=None),
-            changed,
-        )
+        await session.execute(update(Customer), changed)
 
 
 class TagNameKeeper:
