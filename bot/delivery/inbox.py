@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import Any
 
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot import loggers
@@ -62,7 +61,7 @@ class Inbox:
         failure: StoreError | None = None
         try:
             await self._store([event for event, _ in group])
-        except (SQLAlchemyError, OSError) as error:
+        except Exception as error:  # noqa: BLE001, RUF100  (whoever waits must hear of it)
             loggers.delivery.error("callbacks were not stored", exc_info=error, count=len(group))
             failure = StoreError("events could not be stored")
         for _, stored in group:
