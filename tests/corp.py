@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import shutil
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -80,6 +81,7 @@ async def database(
         database = Database(request.getfixturevalue("kept_postgres_url"))
         names = ", ".join(Base.metadata.tables)
         async with database.write() as session:
+            await session.execute(text("SET LOCAL lock_timeout = '20s'"))
             await session.execute(text(f"TRUNCATE {names} RESTART IDENTITY CASCADE"))
     yield database
     await database.close()
@@ -232,3 +234,25 @@ async def scripted(
             )
 
         yield client
+
+
+async def until(holds: Callable[[], Awaitable[bool] | bool], *, seconds: float = 15) -> None:
+    """Poll until something holds."""
+    async with asyncio.timeout(seconds):
+        while True:
+            answer = holds()
+            if answer if isinstance(answer, bool) else await answer:
+                return
+            await asyncio.sleep(0.005)
+
+
+@asynccontextmanager
+async def running(*loops: Coroutine[Any, Any, None]) -> AsyncIterator[list[asyncio.Task[None]]]:
+    """Loops of the product for as long as the block runs."""
+    tasks = [asyncio.create_task(loop) for loop in loops]
+    try:
+        yield tasks
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
