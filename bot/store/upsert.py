@@ -39,13 +39,12 @@ async def insert_new_keys(
 ) -> list[tuple[Any, ...]]:
     """Like `insert_new`, for a key of several columns."""
     insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
-    new: list[tuple[Any, ...]] = []
-    for start in range(0, len(rows), _ROWS_A_STATEMENT):
-        statement = (
-            insert(table)
-            .values(list(rows[start : start + _ROWS_A_STATEMENT]))
-            .on_conflict_do_nothing(index_elements=list(unique))
-            .returning(*returning)
-        )
-        new += [tuple(row) for row in await session.execute(statement)]
-    return new
+    if not rows:
+        return []
+    statement = (
+        insert(table).on_conflict_do_nothing(index_elements=list(unique)).returning(*returning)
+    )
+    found = await session.execute(
+        statement, list(rows), execution_options={"insertmanyvalues_page_size": _ROWS_A_STATEMENT}
+    )
+    return [tuple(row) for row in found]
