@@ -8,7 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from bot.clock import Clock
-from bot.errors import GiveUp
+from bot.errors import GiveUp, UnknownOutcome
 from bot.store.database import Database
 from bot.store.tables import MediaUpload
 from bot.wecom.client import WeComClient
@@ -44,16 +44,18 @@ class MediaLibrary:
         answer = await self._client.media.upload_bytes(
             kind, filename=Path(source).name, content=content
         )
+        if not (media_id := answer.get("media_id")):
+            raise UnknownOutcome("企业微信的回应里没有 media_id", api="media/upload")
         upload = MediaUpload(
-            digest=digest, kind=kind, media_id=answer["media_id"], expires_at=now + _LIFETIME
+            digest=digest, kind=kind, media_id=str(media_id), expires_at=now + _LIFETIME
         )
         async with self._database.write() as session:
             await session.merge(upload)
         return upload.media_id
 
     def _read(self, kind: str, source: str) -> bytes:
-        path = (self._root / source).resolve()
-        if not path.is_relative_to(self._root.resolve()) or not path.is_file():
+        path = (self._root / source.replace("\x00", "")).resolve()
+        if "\x00" in source or not path.is_relative_to(self._root.resolve()) or not path.is_file():
             raise GiveUp(f"话术里的文件不存在：{source}；请放到话术目录下")
         if path.stat().st_size > _MAX_BYTES[kind]:
             raise GiveUp(f"话术里的文件太大：{source}（上限 {_MAX_BYTES[kind] // 2**20} MB）")

@@ -150,12 +150,16 @@ def _refused(code: int) -> TellGuide:
 async def mark_undelivered(
     session: AsyncSession, *, msgid: str, fail_type: object, now: datetime
 ) -> None:
-    """WeCom: `msg_send_fail` says later that an accepted message did not arrive."""
+    """WeCom: `msg_send_fail` says later that an accepted message did not arrive.
+
+    A retry is a new message to WeCom, which would answer 95033 to the old key.
+    """
     await session.execute(
         update(Outbound)
         .where(Outbound.msgid == msgid)
         .values(
             state=WorkState.FAILED,
+            msgid=secrets.token_hex(16),
             error=f"未送达：{fail_reason(fail_type)}",
             finished_at=now,
             leased_by=None,
