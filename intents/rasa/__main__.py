@@ -18,7 +18,9 @@ from intents.rasa.environment import Environment
 from intents.rasa.server import HOST, PORT, RasaServer, token_of, warm_up
 from intents.rasa.training import CONFIG, DOMAIN, model_name, train
 from intents.rasa_client import RasaEngine
+from intents.training_data import data_files
 
+TAUGHT = Path("var/nlu/taught.yml")
 _EXAMPLE = "例：python -m intents.rasa up   装好、训练（都只做没做过的）、再在 127.0.0.1:5005 服务"
 
 
@@ -51,7 +53,10 @@ def _parser() -> argparse.ArgumentParser:
     ):
         command.set_defaults(run=run)
         command.add_argument("--config", type=Path, default=CONFIG, help="流水线文件")
-        command.add_argument("--data", type=Path, nargs="+", help="语料文件（默认随包的全部）")
+        command.add_argument(
+            "--data", type=Path, nargs="+", default=data_files(), help="语料文件（默认随包的全部）"
+        )
+        command.add_argument("--taught", type=Path, default=TAUGHT, help="店里自己教的例句")
     for command in (training, everything):
         command.add_argument("--force", action="store_true", help="没有变化也重训")
     for command in (serving, everything, swapping):
@@ -78,10 +83,10 @@ def _install(chosen: argparse.Namespace) -> int:
 def _train(chosen: argparse.Namespace) -> int:
     environment = Environment(chosen.venv.absolute())
     models = chosen.var.absolute() / "models"
-    target = models / model_name(chosen.config, chosen.data)
+    target = models / model_name(chosen.config, _sources(chosen))
     if chosen.force or not target.exists():
         _say("正在训练 Rasa 模型…")
-    train(environment, models, config=chosen.config, sources=chosen.data, force=chosen.force)
+    train(environment, models, config=chosen.config, sources=_sources(chosen), force=chosen.force)
     _say(f"模型：{target}")
     return 0
 
@@ -96,7 +101,7 @@ def _serve(chosen: argparse.Namespace) -> int:
     )
     server.start()
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda _number, _frame: _ended())
+        signal.signal(number, lambda _number, _frame: sys.exit(0))
     try:
         asyncio.run(server.ready())
         _say(f"Rasa 已就绪：{server.url}，模型 {server.model.name}")
@@ -105,10 +110,6 @@ def _serve(chosen: argparse.Namespace) -> int:
         return server.wait()
     finally:
         server.stop()
-
-
-def _ended() -> None:
-    raise KeyboardInterrupt
 
 
 def _up(chosen: argparse.Namespace) -> int:
@@ -133,7 +134,7 @@ async def _swapped(url: str, token: str, model: Path) -> None:
 def _model(chosen: argparse.Namespace) -> Path:
     """The model for today's data; the newest one when the data has moved on since."""
     models: Path = chosen.var.absolute() / "models"
-    exact = models / model_name(chosen.config, chosen.data)
+    exact = models / model_name(chosen.config, _sources(chosen))
     if exact.exists():
         return exact
     older = max(models.glob("nlu-*.tar.gz"), key=lambda path: path.stat().st_mtime, default=None)
@@ -141,6 +142,10 @@ def _model(chosen: argparse.Namespace) -> Path:
         raise NluError("还没有模型。请先运行 python -m intents.rasa train")
     _say(f"语料或流水线变过了，先用 {older.name}；运行 train 再 swap 就换成新的")
     return older
+
+
+def _sources(chosen: argparse.Namespace) -> list[Path]:
+    return [*chosen.data, *([chosen.taught] if chosen.taught.exists() else [])]
 
 
 def _domain(chosen: argparse.Namespace) -> int:

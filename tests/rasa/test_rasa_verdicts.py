@@ -16,7 +16,7 @@ from intents.metrics import percentile
 from intents.rasa.server import RasaServer
 from intents.rasa_client import RasaEngine
 
-pytestmark = pytest.mark.rasa
+pytestmark = [pytest.mark.rasa, pytest.mark.xdist_group("rasa")]
 
 PLAIN = {
     "ask_price": "这个多少钱呀",

@@ -3,6 +3,7 @@
 # mypy: ignore-missing-imports=True, disallow-untyped-decorators=False
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 from rasa.engine.graph import ExecutionContext, GraphComponent
@@ -23,6 +24,7 @@ from intents.understanding import Entity, Understanding
 from shop_nlu.training_examples import shared_data
 
 _MODEL_FILE = "shop.nlu"
+_log = logging.getLogger(__name__)
 
 
 @DefaultV1Recipe.register(
@@ -69,6 +71,8 @@ class ShopClassifier(GraphComponent, IntentClassifier, EntityExtractorMixin):  #
         """The trained component; a model that does not check out stops the load."""
         with model_storage.read_from(resource) as folder:
             model = load_model(folder / _MODEL_FILE)
+        if model.data_hash != data_hash(()):
+            _log.warning("这个模型是别的版本的代码训练的，判断可能变差。请重新 train 再 swap")
         return cls(model_storage, resource, BuiltinEngine(model))
 
     @classmethod
