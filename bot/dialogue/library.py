@@ -55,6 +55,7 @@ class Library:
         """
         report = ImportReport()
         async with self._database.write() as session:
+            await self._database.alone(session, "import scripts")
             active = await _active(session)
             latest = await _latest(session)
             for script in scripts:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import event, text
+from sqlalchemy import event, func, select, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
@@ -32,16 +33,19 @@ class Database:
         if self.is_sqlite:
             _prepare_sqlite(self.engine.sync_engine)
         self._sessions = async_sessionmaker(self.engine, expire_on_commit=False)
-        self._one_writer = asyncio.Lock()
+        self._one_writer = _Turnstile()
 
     @asynccontextmanager
-    async def write(self) -> AsyncIterator[AsyncSession]:
-        """A transaction that commits at the end of the block, or not at all."""
+    async def write(self, *, urgent: bool = False) -> AsyncIterator[AsyncSession]:
+        """A transaction that commits at the end of the block, or not at all.
+
+        Where writers must queue, `urgent` ones go before the others; keep them short.
+        """
         if not self.is_sqlite:
             async with self._sessions() as session, session.begin():
                 yield session
             return
-        async with self._one_writer, self._sessions() as session, session.begin():
+        async with self._one_writer.turn(urgent=urgent), self._sessions() as session, session.begin():
             await session.execute(text("BEGIN IMMEDIATE"))
             yield session
 
@@ -53,6 +57,11 @@ class Database:
                 await session.execute(text("BEGIN"))
             yield session
 
+    async def alone(self, session: AsyncSession, what: str) -> None:
+        """Until its transaction ends, no replica passes the same `what` at the same time."""
+        if not self.is_sqlite:
+            await session.execute(select(func.pg_advisory_xact_lock(func.hashtext(what))))
+
     async def check(self) -> None:
         """Raise `StoreError` when the database does not answer."""
         try:
@@ -63,6 +72,46 @@ class Database:
 
     async def close(self) -> None:
         await self.engine.dispose()
+
+
+class _Turnstile:
+    """One at a time; whoever is urgent goes before those who are not, else first come."""
+
+    def __init__(self) -> None:
+        self._taken = False
+        self._urgent: deque[asyncio.Future[None]] = deque()
+        self._others: deque[asyncio.Future[None]] = deque()
+
+    @asynccontextmanager
+    async def turn(self, *, urgent: bool) -> AsyncIterator[None]:
+        await self._enter(self._urgent if urgent else self._others)
+        try:
+            yield
+        finally:
+            self._leave()
+
+    async def _enter(self, queue: deque[asyncio.Future[None]]) -> None:
+        if not self._taken:
+            self._taken = True
+            return
+        mine: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        queue.append(mine)
+        try:
+            await mine
+        except asyncio.CancelledError:
+            if mine.done() and not mine.cancelled():
+                self._leave()
+            raise
+
+    def _leave(self) -> None:
+        """Hand the turn over without letting go of it, so that nobody slips in between."""
+        for queue in (self._urgent, self._others):
+            while queue:
+                waiting = queue.popleft()
+                if not waiting.done():
+                    waiting.set_result(None)
+                    return
+        self._taken = False
 
 
 def _make_folder(folder: Path) -> None:
