@@ -163,7 +163,11 @@ class TagChange(Base):
 
 
 class TagJob(Work, Base):
-    """Tags to put on and take off one pair through `mark_tag`; one pair is one lane."""
+    """Tags to put on and take off one pair through `mark_tag`; one pair is one lane.
+
+    `add` and `remove` hold ids, `names` tags to put on that may have to be created in
+    `group_name` first.
+    """
 
     __tablename__ = "tag_job"
 
@@ -173,6 +177,8 @@ class TagJob(Work, Base):
     )
     add: Mapped[list[Any]]
     remove: Mapped[list[Any]]
+    names: Mapped[list[Any]] = mapped_column(default=list)
+    group_name: Mapped[str] = mapped_column(String(64), default="")
     cause: Mapped[str] = mapped_column(String(80))
     because: Mapped[str] = mapped_column(String(200), default="")
     created_at: Mapped[datetime]

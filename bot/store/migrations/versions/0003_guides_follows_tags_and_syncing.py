@@ -303,6 +303,8 @@ def upgrade() -> None:
         sa.Column("external_userid", sa.String(length=64), nullable=False),
         sa.Column("add", Json, nullable=False),
         sa.Column("remove", Json, nullable=False),
+        sa.Column("names", Json, nullable=False),
+        sa.Column("group_name", sa.String(length=64), nullable=False),
         sa.Column("cause", sa.String(length=80), nullable=False),
         sa.Column("because", sa.String(length=200), nullable=False),
         sa.Column("created_at", UtcDateTime(), nullable=False),

@@ -1,0 +1,23 @@
+"""One person under several ids: WeCom tells by the unionid, where it is known."""
+
+from __future__ import annotations
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from bot.store.tables import Customer
+
+
+async def same_person(session: AsyncSession, external_userid: str) -> list[str]:
+    """All ids of this person, the given one first; only known customers."""
+    customer = await session.get(Customer, external_userid)
+    if customer is None:
+        return []
+    if not customer.unionid:
+        return [external_userid]
+    others = await session.scalars(
+        select(Customer.external_userid)
+        .where(Customer.unionid == customer.unionid, Customer.external_userid != external_userid)
+        .order_by(Customer.external_userid)
+    )
+    return [external_userid, *others]
