@@ -28,6 +28,7 @@ Store = Callable[[AsyncSession, Sequence[KfMessage]], Awaitable[None]]
 _LEASE = timedelta(seconds=60)
 _TOKEN_LIFE = timedelta(minutes=9)  # WeCom: ten minutes
 _PAGE = 1000
+_A_COMMIT = 25  # a thousand at once would keep everybody else from writing for many seconds
 _EMPTY_PAGES = 100
 _BAD_TOKEN = 95007
 _BAD_CURSOR = frozenset({50100, 60268})
@@ -194,17 +195,18 @@ class Puller:
 
     async def _page(self, account: KfAccount) -> dict[str, Any]:
         fresh = account.push_token_at and self._clock.now() - account.push_token_at < _TOKEN_LIFE
-        token = account.push_token if fresh else None
-        try:
-            return await self._sync(account, account.cursor, token)
-        except WeComError as error:
-            if error.errcode == _BAD_TOKEN and token:
-                account.push_token = None
-                return await self._sync(account, account.cursor, None)
-            if error.errcode in _BAD_CURSOR and account.cursor:
-                # Known messages are recognised by their msgid, so starting over is safe.
-                return await self._sync(account, "", token)
-            raise
+        token, cursor = account.push_token if fresh else None, account.cursor
+        while True:
+            try:
+                return await self._sync(account, cursor, token)
+            except WeComError as error:
+                if error.errcode == _BAD_TOKEN and token:
+                    account.push_token = token = None
+                elif error.errcode in _BAD_CURSOR and cursor:
+                    # Known messages are recognised by their msgid, so starting over is safe.
+                    cursor = ""
+                else:
+                    raise
 
     async def _sync(self, account: KfAccount, cursor: str, token: str | None) -> dict[str, Any]:
         answer: dict[str, Any] = await self._client.kf.sync_msg(
@@ -215,19 +217,27 @@ class Puller:
     async def _save_page(
         self, account: KfAccount, rows: Sequence[dict[str, Any]], next_cursor: str
     ) -> None:
+        """The cursor moves with the last of the messages; those known already change nothing."""
+        read = (read_message(row, open_kfid=account.open_kfid) for row in rows)
+        messages = [message for message in read if message]
+        while len(messages) > _A_COMMIT:
+            await self._save(account, messages[:_A_COMMIT], account.cursor)
+            messages = messages[_A_COMMIT:]
+            self._on_stored()
+        await self._save(account, messages, next_cursor or account.cursor)
+        account.cursor = next_cursor or account.cursor
+        if messages:
+            self._on_stored()
+
+    async def _save(self, account: KfAccount, messages: Sequence[KfMessage], cursor: str) -> None:
         now = self._clock.now()
-        messages = [read_message(row, open_kfid=account.open_kfid) for row in rows]
-        cursor = next_cursor or account.cursor
         async with self._database.write() as session:
             moved = await self._change_held(
                 session, account, cursor=cursor, leased_until=now + _LEASE, pulled_at=now
             )
             if not moved:
                 raise LostLease
-            await self._store(session, [message for message in messages if message])
-        account.cursor = cursor
-        if messages:
-            self._on_stored()
+            await self._store(session, messages)
 
     async def _change_held(self, session: AsyncSession, account: KfAccount, **values: Any) -> bool:
         result = await session.execute(
