@@ -17,6 +17,7 @@ wecom = structlog.stdlib.get_logger("bot.wecom")
 delivery = structlog.stdlib.get_logger("bot.delivery")
 dialogue = structlog.stdlib.get_logger("bot.dialogue")
 customers = structlog.stdlib.get_logger("bot.customers")
+groups = structlog.stdlib.get_logger("bot.groups")
 web = structlog.stdlib.get_logger("bot.web")
 app = structlog.stdlib.get_logger("bot.app")
 

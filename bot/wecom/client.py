@@ -21,6 +21,7 @@ from bot.wecom import endpoints
 from bot.wecom.contact_ways import ContactWayApi
 from bot.wecom.contacts import ContactApi
 from bot.wecom.errcodes import BUSY, FREQUENCY_LIMIT, TOKEN_REJECTED, error_for
+from bot.wecom.group_chats import GroupChatApi
 from bot.wecom.kf import KfApi
 from bot.wecom.limits import Limiter
 from bot.wecom.media import MediaApi
@@ -58,6 +59,7 @@ class WeComClient(WeChatClient):  # type: ignore[misc]  # wechatpy has no types
 
     contacts = ContactApi()
     contact_ways = ContactWayApi()
+    group_chats = GroupChatApi()
     kf = KfApi()
     media = MediaApi()
 

@@ -16,6 +16,7 @@ _READS = frozenset(
         "kf/account/list",
         "kf/service_state/get",
         "externalcontact/batch/get_by_user",
+        "externalcontact/groupchat/statistic",
     }
 )
 # They set a value that is the same the second time.
@@ -26,6 +27,8 @@ _SETS = frozenset(
         "externalcontact/edit_corp_tag",
         "externalcontact/update_contact_way",
         "externalcontact/customer_acquisition/update_link",
+        "externalcontact/group_welcome_template/edit",
+        "externalcontact/groupchat/update_join_way",
     }
 )
 # An upload repeated leaves an unused file that WeCom drops after three days.

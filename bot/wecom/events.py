@@ -148,6 +148,54 @@ class TagChanged(InboundEvent):
         return _moment(self._text("CreateTime"))
 
 
+@dataclass(frozen=True, slots=True)
+class GroupChange(InboundEvent):
+    """Something happened to a customer group (`change_external_chat`)."""
+
+    kind: ClassVar[str] = "change_external_chat"
+
+    @property
+    def chat_id(self) -> str:
+        return self._text("ChatId")[:64]
+
+    @property
+    def detail(self) -> str:
+        """`add_member`, `del_member`, `change_owner`, `change_name` or `change_notice`."""
+        return self._text("UpdateDetail")
+
+    @property
+    def members(self) -> tuple[str, ...]:
+        """Who came or went, as far as WeCom says it."""
+        listed = self.fields.get("MemChangeList")
+        items = listed.get("Item") if isinstance(listed, Mapping) else listed
+        values = items if isinstance(items, list) else [items]
+        named = (one.strip()[:64] for one in values if isinstance(one, str))
+        return tuple(dict.fromkeys(filter(None, named)))
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether everybody who came or went is listed."""
+        return self._text("MemChangeCnt") in ("", str(len(self.members)))
+
+    @property
+    def scene(self) -> int:
+        """Of joining: 0 invited, 3 by code. Of leaving: 0 by oneself, 1 removed."""
+        value = self._text("JoinScene") or self._text("QuitScene")
+        return int(value) if value.isascii() and value.isdigit() and len(value) < 5 else 0
+
+    @property
+    def last_version(self) -> str:
+        return self._text("LastMemVer")[:64]
+
+    @property
+    def current_version(self) -> str:
+        return self._text("CurMemVer")[:64]
+
+    @property
+    def at(self) -> datetime | None:
+        return _moment(self._text("CreateTime"))
+
+
 def _moment(text: str) -> datetime | None:
     try:
         seconds = int(text)
@@ -157,7 +205,7 @@ def _moment(text: str) -> datetime | None:
 
 
 _CLASSES: dict[str, type[InboundEvent]] = {
-    cls.kind: cls for cls in (KfNotice, KfAccountAuthChange, ContactChange, TagChanged)
+    cls.kind: cls for cls in (KfNotice, KfAccountAuthChange, ContactChange, TagChanged, GroupChange)
 }
 
 

@@ -9,6 +9,7 @@ from alembic import context
 from bot.store import (  # noqa: F401  (they register their tables)
     channel_tables,
     contact_tables,
+    group_tables,
     nlu_tables,
 )
 from bot.store.columns import BigId, Json, UtcDateTime
