@@ -18,6 +18,7 @@ from bot.customers.aftercare import Aftercare
 from bot.customers.channel_codes import ChannelCodes
 from bot.customers.channel_keeper import ChannelKeeper
 from bot.customers.channels import Channels
+from bot.customers.contacts import Contacts
 from bot.customers.funnel import Funnel, load_funnel
 from bot.customers.greeting_case import Wording
 from bot.customers.greeting_media import GreetingMedia
@@ -145,7 +146,7 @@ class Bot:
             self.client,
             ground.clock,
             wording=Wording(own),
-            acquaintance=Acquaintance(self.client, ground.clock, own),
+            acquaintance=Acquaintance(ground.database, self.client, ground.clock, own),
             media=self.greeting_media,
             aftercare=Aftercare(ground.clock, ground.funnel, own),
             variables=variables,
@@ -166,6 +167,7 @@ class Bot:
             name=self.name,
             clock=ground.clock,
             concurrency=CONCURRENCY,
+            urgent=True,
             on_settled=self._friends_greeted,
         )
 
@@ -208,6 +210,7 @@ class Bot:
             ground.database, self.client, ground.clock, on_wanted=self.puller.nudge
         )
         self.router = EventRouter(ground.database, ground.clock)
+        self._wire_contacts()
         self.events = Worker(
             ground.database,
             InboxEvent,
@@ -225,6 +228,20 @@ class Bot:
         self.callback = Callback(
             settings.wecom, ground.clock, max_bytes=settings.http.max_callback_bytes
         )
+
+    def _wire_contacts(self) -> None:
+        ground = self.ground
+        self.contacts = Contacts(
+            ground.database,
+            self.client,
+            ground.clock,
+            ground.settings,
+            ground.funnel,
+            name=self.name,
+            intents=ground.taxonomy.names,
+            labels={intent.name: intent.zh for intent in ground.taxonomy.intents},
+        )
+        self.contacts.add_to(self.router)
 
     async def _events_arrive(self, session: AsyncSession, events: Sequence[InboundEvent]) -> None:
         """Runs in the transaction that stores the callbacks."""
@@ -256,6 +273,7 @@ class Bot:
             "notices": self.notices.run,
             "channels": self.keeper.run,
             "live": self.hub.run,
+            **self.contacts.loops,
         }
 
     def application(self) -> web.Application:
@@ -274,6 +292,7 @@ class Bot:
         app[keys.TRAIN] = self.trainer.train
         app[keys.CHANNELS] = self.channels
         app[keys.DEAD_LETTERS] = DeadLetters(self.ground.database, self.ground.clock)
+        app[keys.CONTACTS] = self.contacts
         app[keys.CONVERSATIONS] = self.conversations
         app[keys.HUB] = self.hub
         app.on_shutdown.append(self._close_streams)
@@ -336,6 +355,8 @@ async def running(bot: Bot) -> AsyncIterator[None]:
         ground.settings.wecom.reconcile_seconds, bot.reconciler.tick, name="reconcile kf accounts"
     )
     ticker.every(_LOOK_SECONDS, bot.trainer.look, name="look for a newer model")
+    for name, (seconds, job) in bot.contacts.jobs.items():
+        ticker.every(seconds, job, name=name)
     ticker.start()
     tasks.append(asyncio.create_task(_once(bot.reconciler.tick)))
     try:

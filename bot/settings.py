@@ -138,6 +138,7 @@ class WeComSettings(_Section):
 
 class ApiSettings(_Section):
     token: SecretStr = SecretStr("")
+    events_secret: SecretStr = SecretStr("")
 
 
 class ConsoleSettings(_Section):
@@ -219,6 +220,14 @@ class GreetingSettings(_Section):
         return _split(value)
 
 
+class CustomersSettings(_Section):
+    sync: bool = True
+    sync_hour: int = Field(4, ge=0, le=23)
+    tags: Path | None = None
+    tag_rules: Path | None = None
+    auto_tags: bool = False
+
+
 class LoggingSettings(_Section):
     level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     format: Literal["console", "json"] = "console"
@@ -246,6 +255,7 @@ class Settings(BaseSettings):
     dialogue: DialogueSettings = DialogueSettings()
     scripts: ScriptsSettings = ScriptsSettings()
     greetings: GreetingSettings = GreetingSettings()
+    customers: CustomersSettings = CustomersSettings()
     logging: LoggingSettings = LoggingSettings()
 
     @classmethod

@@ -36,8 +36,9 @@ def serve() -> None:
 def known_secrets(settings: Settings) -> list[str]:
     """Every secret of the settings, so that no log line can hold one."""
     wecom = settings.wecom
-    held = (wecom.secret, wecom.token, wecom.encoding_aes_key, settings.api.token)
-    return [secret.get_secret_value() for secret in (*held, settings.nlu.rasa_token)]
+    held = (wecom.secret, wecom.token, wecom.encoding_aes_key)
+    others = (settings.api.token, settings.api.events_secret, settings.nlu.rasa_token)
+    return [secret.get_secret_value() for secret in (*held, *others)]
 
 
 async def _serve(settings: Settings) -> None:

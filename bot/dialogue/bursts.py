@@ -12,6 +12,7 @@ from sqlalchemy import select
 from bot import loggers
 from bot.clock import Clock
 from bot.customers.funnel import Funnel
+from bot.customers.hearing import take_to_heart
 from bot.customers.stages import move_stage
 from bot.dialogue.decisions import send_decided
 from bot.dialogue.library import Library
@@ -208,6 +209,7 @@ class BurstHandler:
             suggestion = self._suggestion(heard, answer, now)
             session.add(suggestion)
             await session.flush()
+            await take_to_heart(session, suggestion, heard.messages, now=now)
             if heard.spoken and answer.unsure:
                 await note_doubt(session, suggestion, because=Doubt.UNSURE, now=now)
             if answer.decision.send:

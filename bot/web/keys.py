@@ -8,6 +8,7 @@ from aiohttp import web
 
 from bot.clock import Clock
 from bot.customers.channels import Channels
+from bot.customers.contacts import Contacts
 from bot.customers.funnel import Funnel
 from bot.delivery.dead_letters import DeadLetters
 from bot.delivery.inbox import Inbox
@@ -38,6 +39,7 @@ CALLBACK = web.AppKey("callback", Callback)
 DEAD_LETTERS = web.AppKey("dead_letters", DeadLetters)
 DECISIONS = web.AppKey("decisions", Decisions)
 CHANNELS = web.AppKey("channels", Channels)
+CONTACTS = web.AppKey("contacts", Contacts)
 CONVERSATIONS = web.AppKey("conversations", Conversations)
 TEACHING = web.AppKey("teaching", Teaching)
 TRAIN = web.AppKey("train", Train)

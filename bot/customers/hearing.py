@@ -1,0 +1,39 @@
+"""What follows from a customer's words, beside the reply: opt-out, portrait, tag rules."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from bot.customers.opt_outs import OptOutSource, opt_out
+from bot.customers.portrait_facts import remember_findings
+from bot.customers.tag_checks import want_check
+from bot.store.tables import Message, Suggestion
+
+OPT_OUT = "opt_out"
+
+
+async def take_to_heart(
+    session: AsyncSession, suggestion: Suggestion, messages: Sequence[Message], *, now: datetime
+) -> None:
+    """Runs in the transaction that makes the suggestion, so each burst counts once."""
+    who, understanding = suggestion.external_userid, suggestion.understanding
+    if understanding.get("intent") == OPT_OUT:
+        await opt_out(
+            session,
+            who,
+            source=OptOutSource.MESSAGE,
+            by=f"suggestion:{suggestion.id}",
+            reason=suggestion.text,
+            now=now,
+        )
+    await remember_findings(
+        session,
+        who,
+        messages=[(one.id, one.text) for one in messages if one.msgtype == "text"],
+        entities=understanding.get("entities") or (),
+        now=now,
+    )
+    await want_check(session, [who], now=now)
