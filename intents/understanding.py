@@ -42,8 +42,8 @@ class Understanding:
     """The verdict on one message or burst.
 
     `intent` is "out_of_scope" when the layer refuses; `ranking` still lists its best guesses.
-    `stranger` is the probability that the words fit no intent at all. `wants` holds every
-    distinct intent of a burst, strongest first.
+    `stranger` says how little the words fit any intent; from one half on they are refused.
+    `wants` holds every distinct intent of a burst, strongest first.
     """
 
     text: str

@@ -13,6 +13,8 @@ from intents.builtin.sentences import SentenceBranch
 from intents.entities import Gazetteer
 from intents.understanding import Ranked
 
+_EVEN = 0.5
+
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
@@ -30,7 +32,10 @@ class Calibration:
 
 @dataclass(frozen=True, slots=True)
 class Guess:
-    """Probabilities over the taxonomy (they leave room for the stranger) and the refusal."""
+    """Probabilities over the taxonomy, which leave room for a stranger, and the refusal.
+
+    `stranger` is on a scale of its own where one half is the point of refusal.
+    """
 
     probabilities: Floats
     stranger: float
@@ -71,9 +76,11 @@ def judge(scores: Floats, known: float, calibration: Calibration) -> Guess:
     probabilities = softmax(scores / calibration.temperature)
     features = stranger_features(probabilities, known)
     weights = np.array(calibration.stranger_weights, dtype=np.float32)
-    stranger = float(1 / (1 + np.exp(-(features @ weights[:-1] + weights[-1]))))
+    odds = float(np.exp(features @ weights[:-1] + weights[-1]))
     within = probabilities[:-1] / max(float(probabilities[:-1].sum()), 1e-9)
-    return Guess(within * (1 - stranger), stranger, stranger >= calibration.refuse_from)
+    limit = calibration.refuse_from / (1 - calibration.refuse_from)
+    stranger = odds / (odds + limit)
+    return Guess(within / (1 + odds), stranger, stranger >= _EVEN)
 
 
 def softmax(scores: Floats) -> Floats:

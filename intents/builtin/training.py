@@ -27,7 +27,7 @@ _FOLDS = 3
 _RARE = 2
 _PENALTY = 0.6
 _TOLERANCE = 0.02
-_IN_SCOPE_ANSWERED = 0.85
+_IN_SCOPE_ANSWERED = 0.88
 _TEMPERATURES = np.geomspace(0.05, 3.0, 60)
 
 
@@ -139,11 +139,12 @@ def calibrate(rows: Rows, held_out: OutOfFold) -> Calibration:
     features = stranger_features(probabilities, held_out.known)
     if not stranger.any() or stranger.all():
         return Calibration(temperature, (0.0,) * features.shape[1] + (-4.0,), 0.5)
-    gate = LogisticRegression(C=1.0, class_weight="balanced", max_iter=500)
+    gate = LogisticRegression(max_iter=500)
     gate.fit(features, stranger)
     weights = (*map(float, gate.coef_[0]), float(gate.intercept_[0]))
     suspicion = gate.predict_proba(features)[:, 1]
     refuse_from = float(np.quantile(suspicion[~stranger], _IN_SCOPE_ANSWERED))
+    refuse_from = min(max(refuse_from, 1e-4), 1 - 1e-4)
     return Calibration(temperature, weights, refuse_from)
 
 
