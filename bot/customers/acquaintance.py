@@ -11,6 +11,8 @@ from bot.customers.greeting_case import Case
 from bot.customers.greeting_content import CUSTOMER, GUIDE, uses
 from bot.errors import WeComError
 from bot.settings import GreetingSettings
+from bot.store.contact_tables import Guide
+from bot.store.database import Database
 from bot.wecom.client import WeComClient
 from bot.wecom.contacts import Contact, pairs_of_contact
 
@@ -30,6 +32,7 @@ class Names:
 class Acquaintance:
     """Knows or learns the names; guides' names are remembered, and so is their absence."""
 
+    database: Database
     client: WeComClient
     clock: Clock
     settings: GreetingSettings
@@ -61,20 +64,26 @@ class Acquaintance:
         return pairs[0].contact if pairs else None
 
     async def _guide(self, case: Case) -> str:
-        if case.guide and case.guide.name:
-            return case.guide.name
         userid, now = case.row.userid, self.clock.now()
         name, until = self._guides.get(userid, ("", now))
-        if name or until > now:
-            return name
+        if until <= now:
+            name = await self._known_guide(userid) or await self._asked_guide(userid)
+            self._guides[userid] = name, now + _AGAIN
+        return name
+
+    async def _known_guide(self, userid: str) -> str:
+        async with self.database.read() as session:
+            guide = await session.get(Guide, userid)
+        return guide.name if guide else ""
+
+    async def _asked_guide(self, userid: str) -> str:
         try:
             async with asyncio.timeout(self.settings.name_seconds):
                 answer = await self.client.contacts.member(userid)
-            name = str(answer.get("name") or answer.get("alias") or "").strip()[:64]
         except (WeComError, TimeoutError):
-            name = ""
-        self._guides[userid] = name, now + _AGAIN
-        return name
+            return ""
+        name = str(answer.get("name") or answer.get("alias") or "").strip()[:64]
+        return "" if name == userid else name
 
 
 async def _nobody() -> Contact | None:

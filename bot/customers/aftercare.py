@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -20,14 +19,11 @@ from bot.customers.notices import tell_guide
 from bot.customers.profiles import meet
 from bot.customers.stages import move_stage
 from bot.settings import GreetingSettings
-from bot.store.channel_tables import Channel, Enrolment, GreetingOutcome
+from bot.store.channel_tables import Channel, Enrolment
 from bot.store.claims import settle
 from bot.store.tables import Customer, WorkState
 from bot.store.upsert import insert_new
 from bot.wecom.contacts import Contact
-
-if TYPE_CHECKING:
-    from bot.customers.greetings import Verdict
 
 _JOINS = {ADDED: FollowChange.ADDED, HALF_ADDED: FollowChange.HALF_ADDED}
 _ASLEEP = "dormant"
@@ -41,39 +37,17 @@ class Aftercare:
         self._funnel = funnel
         self._settings = settings
 
-    async def settle(
-        self, session: AsyncSession, case: Case, verdict: Verdict, names: Names
-    ) -> None:
+    async def settle(self, session: AsyncSession, case: Case, names: Names, *, tell: bool) -> None:
         """The end of one new friend's row; nothing happens when the row went to somebody else."""
         now = self._clock.now()
-        if not await self._close(session, case, verdict, now):
+        if not await settle(session, case.row, now=now, state=WorkState.DONE, error=None):
             return
         if case.row.change_type not in _JOINS:
             return
         await self._make_known(session, case, names.contact, now)
         await self._start(session, case, now)
         if self._settings.tell_guides:
-            await self._tell(session, case, verdict, names, now)
-
-    async def _close(
-        self, session: AsyncSession, case: Case, verdict: Verdict, now: datetime
-    ) -> bool:
-        return await settle(
-            session,
-            case.row,
-            now=now,
-            state=WorkState.DONE,
-            outcome=verdict.outcome,
-            reason=verdict.reason,
-            errcode=verdict.errcode,
-            relation=case.relation,
-            channel_id=case.channel.id if case.channel else None,
-            text=verdict.text,
-            attachments=list(verdict.attachments),
-            called_at=verdict.called_at,
-            sent_at=now if verdict.outcome is GreetingOutcome.SENT else None,
-            error=None,
-        )
+            await self._tell(session, case, names, now, failed=tell)
 
     async def _make_known(
         self, session: AsyncSession, case: Case, contact: Contact | None, now: datetime
@@ -124,15 +98,15 @@ class Aftercare:
             )
 
     async def _tell(
-        self, session: AsyncSession, case: Case, verdict: Verdict, names: Names, now: datetime
+        self, session: AsyncSession, case: Case, names: Names, now: datetime, *, failed: bool
     ) -> None:
         row = case.row
-        if verdict.tell:
+        if failed:
             await tell_guide(
                 session,
                 row.userid,
-                f"新好友「{names.customer}」的欢迎语没有发出：{verdict.reason}\n"
-                f"请您亲自打个招呼，可以直接复制：\n\n{verdict.text}",
+                f"新好友「{names.customer}」的欢迎语没有发出：{row.reason}\n"
+                f"请您亲自打个招呼，可以直接复制：\n\n{row.text}",
                 kind="greeting_failed",
                 about=row.key,
                 external_userid=row.external_userid,

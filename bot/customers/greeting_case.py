@@ -15,7 +15,7 @@ from bot.customers.follows import JOINED, FollowChange
 from bot.customers.greeting_content import GreetingContent
 from bot.settings import GreetingSegment, GreetingSettings
 from bot.store.channel_tables import Channel, Greeting, GreetingOutcome
-from bot.store.contact_tables import Follow, FollowEvent, Guide
+from bot.store.contact_tables import Follow, FollowEvent
 from bot.store.tables import Customer
 
 _PARTINGS = (FollowChange.LEFT, FollowChange.DROPPED)
@@ -37,7 +37,6 @@ class Case:
     row: Greeting
     channel: Channel | None
     customer: Customer | None
-    guide: Guide | None
     others: tuple[str, ...]
     returning: bool
     greeted: bool
@@ -72,14 +71,20 @@ async def read_case(session: AsyncSession, row: Greeting) -> Case:
             select(Greeting).where(Greeting.external_userid == who, Greeting.id != row.id)
         )
     ).all()
-    follows = (await session.scalars(select(Follow).where(Follow.external_userid == who))).all()
+    customer = await session.get(Customer, who)
+    follows: Sequence[Follow] = ()
+    parted = False
+    if customer:
+        follows = (
+            await session.scalars(select(Follow).where(Follow.external_userid == who))
+        ).all()
+        parted = await _parted_before(session, row)
     return Case(
         row=row,
         channel=channel,
-        customer=await session.get(Customer, who),
-        guide=await session.get(Guide, row.userid),
+        customer=customer,
         others=_others(row, meetings, follows),
-        returning=_returning(row, meetings) or await _parted_before(session, row),
+        returning=parted or _returning(row, meetings),
         greeted=any(_same_meeting(row, one) for one in meetings),
     )
 

@@ -8,6 +8,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from sqlalchemy import update
+from sqlalchemy.ext.asyncio import AsyncSession
+
 from bot import loggers
 from bot.clock import Clock
 from bot.customers.acquaintance import Acquaintance, Names
@@ -28,7 +31,7 @@ from bot.wecom.contact_ways import (
 )
 
 WINDOW = timedelta(seconds=20)
-CONCURRENCY = 64
+CONCURRENCY = 256
 _FIRST_PAUSE = 0.3
 
 NO_CODE = (
@@ -50,7 +53,20 @@ class Verdict:
     text: str = ""
     attachments: tuple[Mapping[str, Any], ...] = ()
     called_at: datetime | None = None
-    tell: bool = False
+    sent_at: datetime | None = None
+
+    @property
+    def tell(self) -> bool:
+        """Whether the guide should greet by hand; without the customer's consent nobody can."""
+        return (
+            self.outcome in (GreetingOutcome.FAILED, GreetingOutcome.UNSURE)
+            and self.errcode != CONSENT_PENDING
+        )
+
+    @classmethod
+    def recorded(cls, row: Greeting) -> Verdict:
+        """What an earlier try wrote down."""
+        return cls(GreetingOutcome(str(row.outcome)), row.reason, row.errcode, row.text)
 
 
 class Greeter:
@@ -82,18 +98,28 @@ class Greeter:
         self._aftercare = aftercare
         self._variables = dict(variables)
         self._sleep = sleep
-        self._book = GroupCommit(database)
+        self._book = GroupCommit(database, urgent=True)
+        self._rest = GroupCommit(database, most=10)
 
     async def handle(self, row: Greeting) -> None:
-        """Greet, and settle the row together with all that follows from it."""
+        """Greet and record it; then settle the row together with all that follows from it.
+
+        Recording is short and goes first, so that others are greeted meanwhile. A row that was
+        recorded when its process died is only settled.
+        """
         async with self._database.read() as session:
             case = await read_case(session, row)
-        words = self._wording.of(case)
-        verdict = _skip(case)
-        names = await self._acquaintance.names(case, "" if verdict else words.text)
-        verdict = verdict or await self._greet(case, words, names)
-        await self._book.commit(
-            lambda session: self._aftercare.settle(session, case, verdict, names)
+        if row.outcome is None:
+            words = self._wording.of(case)
+            skipped = _skip(case)
+            names = await self._acquaintance.names(case, "" if skipped else words.text)
+            verdict = skipped or await self._greet(case, words, names)
+            await self._book.commit(lambda session: record(session, case, verdict))
+        else:
+            names = await self._acquaintance.names(case, "")
+            verdict = Verdict.recorded(row)
+        await self._rest.commit(
+            lambda session: self._aftercare.settle(session, case, names, tell=verdict.tell)
         )
         loggers.customers.info(
             "new friend", greeting=row.id, outcome=verdict.outcome, errcode=verdict.errcode
@@ -103,7 +129,7 @@ class Greeter:
         try:
             text = render(words.text, self._values(names))
         except BotError as error:
-            return Verdict(GreetingOutcome.FAILED, error.message, tell=True)
+            return Verdict(GreetingOutcome.FAILED, error.message)
         text = _fitting(text)
         bodies, problems = await self._media.bodies(words.attachments)
         called_at = self._clock.now()
@@ -115,6 +141,7 @@ class Greeter:
             text=text,
             attachments=tuple(bodies),
             called_at=called_at,
+            sent_at=self._clock.now() if verdict.outcome is GreetingOutcome.SENT else None,
         )
 
     def _values(self, names: Names) -> dict[str, str]:
@@ -125,7 +152,7 @@ class Greeter:
         interrupted = row.attempts > 1
         pause = _FIRST_PAUSE
         if interrupted and self._left(row) <= 0:
-            return Verdict(GreetingOutcome.UNSURE, UNSURE, tell=True)
+            return Verdict(GreetingOutcome.UNSURE, UNSURE)
         while True:
             try:
                 await self._client.contact_ways.welcome(
@@ -144,6 +171,30 @@ class Greeter:
 
     def _left(self, row: Greeting) -> float:
         return (row.received_at + WINDOW - self._clock.now()).total_seconds()
+
+
+async def record(session: AsyncSession, case: Case, verdict: Verdict) -> None:
+    """Write down how it ended, unless the row went to somebody else."""
+    row = case.row
+    values = {
+        "outcome": verdict.outcome,
+        "reason": verdict.reason,
+        "errcode": verdict.errcode,
+        "relation": case.relation,
+        "channel_id": case.channel.id if case.channel else None,
+        "text": verdict.text,
+        "attachments": list(verdict.attachments),
+        "called_at": verdict.called_at,
+        "sent_at": verdict.sent_at,
+    }
+    for name, value in values.items():
+        setattr(row, name, value)
+    await session.execute(
+        update(Greeting)
+        .where(Greeting.id == row.id, Greeting.leased_by == row.leased_by)
+        .values(**values)
+        .execution_options(synchronize_session=False)
+    )
 
 
 def _skip(case: Case) -> Verdict | None:
@@ -165,15 +216,15 @@ def _refused(error: WeComError, interrupted: bool) -> Verdict:
             return Verdict(GreetingOutcome.SENT, errcode=code)
         return Verdict(GreetingOutcome.SKIPPED, reason, code)
     if code == CODE_EXPIRED and interrupted:
-        return Verdict(GreetingOutcome.UNSURE, UNSURE, code, tell=True)
-    return Verdict(GreetingOutcome.FAILED, reason, code, tell=code != CONSENT_PENDING)
+        return Verdict(GreetingOutcome.UNSURE, UNSURE, code)
+    return Verdict(GreetingOutcome.FAILED, reason, code)
 
 
 def _given_up(error: RetryLater, interrupted: bool) -> Verdict:
     if interrupted:
-        return Verdict(GreetingOutcome.UNSURE, UNSURE, error.errcode, tell=True)
+        return Verdict(GreetingOutcome.UNSURE, UNSURE, error.errcode)
     reason = "；".join(filter(None, (error.message, error.hint)))
-    return Verdict(GreetingOutcome.FAILED, reason, error.errcode, tell=True)
+    return Verdict(GreetingOutcome.FAILED, reason, error.errcode)
 
 
 def _fitting(text: str) -> str:

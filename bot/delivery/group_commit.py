@@ -21,8 +21,10 @@ class GroupCommit:
     holds what it settles.
     """
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, *, urgent: bool = False, most: int = 50) -> None:
         self._database = database
+        self._urgent = urgent
+        self._most = most
         self._turn = asyncio.Lock()
         self._waiting: list[Waiting] = []
 
@@ -31,8 +33,9 @@ class GroupCommit:
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append((effect, done))
         async with self._turn:
-            if not done.done():
-                group, self._waiting = self._waiting, []
+            while not done.done():
+                group = self._waiting[: self._most]
+                self._waiting = self._waiting[self._most :]
                 await self._together(group)
         await done
 
@@ -62,6 +65,6 @@ class GroupCommit:
                 done.set_result(None)
 
     async def _write(self, group: list[Waiting]) -> None:
-        async with self._database.write() as session:
+        async with self._database.write(urgent=self._urgent) as session:
             for effect, _ in group:
                 await effect(session)

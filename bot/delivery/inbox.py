@@ -76,7 +76,7 @@ class Inbox:
 
     async def _store(self, events: Sequence[InboundEvent]) -> None:
         rows = {event.dedupe_key: self._row(event) for event in events}
-        async with self._database.write() as session:
+        async with self._database.write(urgent=True) as session:
             await insert_new(
                 session,
                 InboxEvent,

@@ -41,6 +41,7 @@ class Worker(Generic[WorkRow]):
         backoff: Backoff | None = None,
         concurrency: int = 8,
         poll_seconds: float = 1.0,
+        urgent: bool = False,
         on_settled: Callable[[], None] = lambda: None,
     ) -> None:
         self._database = database
@@ -51,6 +52,7 @@ class Worker(Generic[WorkRow]):
         self._backoff = backoff or Backoff()
         self._concurrency = concurrency
         self._poll = poll_seconds
+        self._urgent = urgent
         self._on_settled = on_settled
         self._wake = asyncio.Event()
         self._running: set[asyncio.Task[None]] = set()
@@ -91,7 +93,7 @@ class Worker(Generic[WorkRow]):
 
     async def _claim(self, limit: int) -> Sequence[WorkRow]:
         now = self._clock.now()
-        async with self._database.write() as session:
+        async with self._database.write(urgent=self._urgent) as session:
             return await claim(
                 session, self._table, by=self._name, now=now, lease=_LEASE, limit=limit
             )

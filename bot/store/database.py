@@ -45,7 +45,11 @@ class Database:
             async with self._sessions() as session, session.begin():
                 yield session
             return
-        async with self._one_writer.turn(urgent=urgent), self._sessions() as session, session.begin():
+        async with (
+            self._one_writer.turn(urgent=urgent),
+            self._sessions() as session,
+            session.begin(),
+        ):
             await session.execute(text("BEGIN IMMEDIATE"))
             yield session
 

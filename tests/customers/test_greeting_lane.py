@@ -53,7 +53,7 @@ class Lane:
             self.client,
             self.clock,
             wording=Wording(own),
-            acquaintance=Acquaintance(self.client, self.clock, own),
+            acquaintance=Acquaintance(self.database, self.client, self.clock, own),
             media=GreetingMedia(media, self.clock),
             aftercare=Aftercare(self.clock, load_funnel(), own),
             variables={"shop_name": "暖屿生活馆"},
