@@ -62,6 +62,7 @@ from scheduler import Ticker
 from scripts_library.sensitive import SensitiveWords
 
 _LOOK_SECONDS = 60
+_TAKE_OVER_SECONDS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +175,7 @@ class Bot:
     def _friends_greeted(self) -> None:
         self.notices.nudge()
         self.keeper.nudge()
+        self.contacts.tag_jobs.nudge()
 
     def _wire_dialogue(self) -> None:
         ground, settings = self.ground, self.ground.settings
@@ -276,6 +278,16 @@ class Bot:
             **self.contacts.loops,
         }
 
+    async def take_over(self) -> None:
+        """Go on with what killed processes of this host had begun, before their leases run out."""
+        async with self.ground.database.write() as session:
+            freed = await release_dead_leases(session, by=self.name)
+        if freed:
+            loggers.app.info("work of a stopped process is taken up again", rows=freed)
+            self.puller.nudge()
+            self.bursts.nudge()
+            self.outbox.nudge()
+
     def application(self) -> web.Application:
         """The web application on top of these parts."""
         app = web_application()
@@ -343,10 +355,7 @@ async def open_bot(settings: Settings, *, clock: Clock | None = None) -> AsyncIt
 async def running(bot: Bot) -> AsyncIterator[None]:
     """Run the bot's loops while the block runs."""
     ground = bot.ground
-    async with ground.database.write() as session:
-        freed = await release_dead_leases(session, by=bot.name)
-    if freed:
-        loggers.app.info("work of a stopped process is taken up again", rows=freed)
+    await bot.take_over()
     tasks = [
         asyncio.create_task(_guarded(name, loop), name=name) for name, loop in bot.loops.items()
     ]
@@ -354,6 +363,7 @@ async def running(bot: Bot) -> AsyncIterator[None]:
     ticker.every(
         ground.settings.wecom.reconcile_seconds, bot.reconciler.tick, name="reconcile kf accounts"
     )
+    ticker.every(_TAKE_OVER_SECONDS, bot.take_over, name="take over from stopped processes")
     ticker.every(_LOOK_SECONDS, bot.trainer.look, name="look for a newer model")
     for name, (seconds, job) in bot.contacts.jobs.items():
         ticker.every(seconds, job, name=name)
