@@ -9,7 +9,6 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.clock import Clock
 from bot.customers.acquaintance import Names
-from bot.customers.channel_tags import want_channel_tags
 from bot.customers.contact_events import apply_change
 from bot.customers.follows import FollowChange
 from bot.customers.funnel import Funnel
@@ -18,6 +17,7 @@ from bot.customers.new_friends import ADDED, HALF_ADDED
 from bot.customers.notices import tell_guide
 from bot.customers.profiles import meet
 from bot.customers.stages import move_stage
+from bot.customers.tagging import want_tags
 from bot.settings import GreetingSettings
 from bot.store.channel_tables import Channel, Enrolment
 from bot.store.claims import settle
@@ -89,7 +89,16 @@ class Aftercare:
         if channel is None:
             return
         if row.change_type == ADDED and channel.tags:
-            await want_channel_tags(session, case, channel, now=now)
+            await want_tags(
+                session,
+                row.userid,
+                row.external_userid,
+                names=channel.tags,
+                group=self._settings.tag_group,
+                cause="channel",
+                because=f"来自渠道「{channel.name}」",
+                now=now,
+            )
         if channel.journey and not case.opted_out:
             await _enrol(session, case, channel, now)
         if channel.daily_cap is not None or channel.caps:

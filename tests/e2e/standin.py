@@ -81,6 +81,7 @@ class Platform:
         self.faults: list[Fault] = []
         self.issued: list[str] = []
         self.revoked: dict[str, int] = {}
+        self.more: dict[str, Callable[[dict[str, str], dict[str, Any]], dict[str, Any]]] = {}
         self.delay = 0.0
         self.profiles = True
         self._ids = itertools.count(1)
@@ -179,7 +180,7 @@ class Platform:
         try:
             yield self
         finally:
-            asyncio.run_coroutine_threadsafe(runner.cleanup(), loop).result(10)
+            asyncio.run_coroutine_threadsafe(_close(runner), loop).result(10)
             loop.call_soon_threadsafe(loop.stop)
             thread.join(10)
             loop.close()
@@ -227,6 +228,8 @@ class Platform:
             return refusal
         if _ESCAPED.search(raw):
             return _refusal(40033)
+        if api in self.more:
+            return self.more[api](dict(request.query), body)
         handler = {
             "kf/sync_msg": self._sync_msg,
             "kf/send_msg": self._send_msg,
@@ -300,6 +303,15 @@ class Platform:
             for who in body["external_userid_list"]
         ]
         return _ok(customer_list=rows, invalid_external_userid=[])
+
+
+async def _close(runner: web.AppRunner) -> None:
+    """End what still hangs, too."""
+    await runner.cleanup()
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in others:
+        task.cancel()
+    await asyncio.gather(*others, return_exceptions=True)
 
 
 def free_port() -> int:
