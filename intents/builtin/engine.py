@@ -9,7 +9,7 @@ from datetime import datetime
 
 from intents.builtin.model import BuiltinModel
 from intents.builtin.sentences import SentenceBranch
-from intents.bursts import clauses, leading, merged, wanted
+from intents.bursts import all_clear, clauses, leading, merged, wanted
 from intents.entities import EntityExtractor
 from intents.language import understood_without_model
 from intents.normalize import Normalized, normalize
@@ -71,10 +71,13 @@ class BuiltinEngine:
         normalized = normalize(text[:_LONGEST_MESSAGE])
         verdict = self._verdict(normalized, sentences)
         parts = clauses(normalized.text[:_LONGEST_JUDGED])
-        if len(parts) > 1 and verdict.intent != OUT_OF_SCOPE:
-            said = [verdict, *(self._verdict(normalize(part), None) for part in parts)]
-            best = Ranked(verdict.intent, verdict.confidence)
-            verdict = replace(verdict, wants=leading(best, wanted(said)))
+        if len(parts) > 1:
+            said = [self._verdict(normalize(part), None) for part in parts]
+            if verdict.intent == OUT_OF_SCOPE and all_clear(said):
+                verdict = merged(verdict, said)
+            elif verdict.intent != OUT_OF_SCOPE:
+                best = Ranked(verdict.intent, verdict.confidence)
+                verdict = replace(verdict, wants=leading(best, wanted([verdict, *said])))
         return replace(verdict, text=text, entities=self._extractor.extract(normalized, now))
 
     def _verdict(self, normalized: Normalized, sentences: SentenceBranch | None) -> Understanding:
