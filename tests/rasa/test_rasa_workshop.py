@@ -136,6 +136,12 @@ def test_our_component_decides_about_strangers_itself() -> None:
     assert refused.ranking[0].intent == "ask_price"
 
 
+def test_a_refusal_without_a_guess_is_a_refusal() -> None:
+    refusal = {"name": OUT_OF_SCOPE, "confidence": 1.0}
+    said = _understood({"intent": refusal, "intent_ranking": [refusal], "stranger": 1.0}, "12")
+    assert (said.intent, said.confidence, said.ranking) == (OUT_OF_SCOPE, 1.0, ())
+
+
 def test_a_classical_pipeline_is_refused_below_the_threshold() -> None:
     unsure = {"name": "ask_price", "confidence": 0.2}
     assert _understood({"intent": unsure, "intent_ranking": [unsure]}).intent == OUT_OF_SCOPE
