@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 PYTEST ?= $(BIN)/pytest -n 2 --dist loadgroup
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo demo-reset serve test test-quick check format bench lock clean
+.PHONY: help install demo demo-reset serve test test-quick rasa test-rasa check format bench lock clean
 
 help:  ## Show what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-12s %s\n", $$1, $$2}'
@@ -37,6 +37,13 @@ test: $(STAMP)  ## All tests
 
 test-quick: $(STAMP)  ## Tests without browser and PostgreSQL
 	$(PYTEST) -m "not browser and not postgres" --ignore tests/e2e
+
+rasa: $(STAMP)  ## Install, train and serve Rasa on 127.0.0.1:5005 (needs Python 3.10, about 3 GB)
+	$(BIN)/python -m intents.rasa up
+
+test-rasa: $(STAMP)  ## Tests against a real Rasa server trained on our data
+	$(BIN)/python -m intents.rasa install
+	BOT_TEST_RASA=1 $(BIN)/pytest tests/rasa
 
 check: $(STAMP)  ## Style, types and the import rules of the rooms
 	$(BIN)/ruff format --check .
