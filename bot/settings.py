@@ -228,6 +228,27 @@ class CustomersSettings(_Section):
     auto_tags: bool = False
 
 
+def _hour(value: str) -> str:
+    if not re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", value):
+        raise ValueError("时间要写成 09:00 这样（带引号）")
+    return value
+
+
+Hour = Annotated[str, AfterValidator(_hour)]
+
+
+class GroupSettings(_Section):
+    """Customer groups: whom to tell of newcomers and when, and how large a group should grow."""
+
+    digest_minutes: int = Field(30, ge=1, le=24 * 60)
+    night_from: Hour = "21:30"
+    night_to: Hour = "08:30"
+    silent_days: int = Field(14, ge=1, le=365)
+    reminder_days: int = Field(3, ge=1, le=90)
+    best_size: int = Field(200, ge=10, le=500)
+    segments_file: Path | None = None
+
+
 class LoggingSettings(_Section):
     level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     format: Literal["console", "json"] = "console"
@@ -255,6 +276,7 @@ class Settings(BaseSettings):
     dialogue: DialogueSettings = DialogueSettings()
     scripts: ScriptsSettings = ScriptsSettings()
     greetings: GreetingSettings = GreetingSettings()
+    groups: GroupSettings = GroupSettings()
     customers: CustomersSettings = CustomersSettings()
     logging: LoggingSettings = LoggingSettings()
 

@@ -137,6 +137,7 @@ class GroupMove(Base):
     invitor: Mapped[str] = mapped_column(String(64), default="")
     of_customer: Mapped[bool] = mapped_column(default=True)
     source: Mapped[str] = mapped_column(String(8))
+    digest_id: Mapped[int | None] = mapped_column(BigId)
 
 
 class GroupRead(Base):

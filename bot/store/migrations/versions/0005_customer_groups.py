@@ -187,6 +187,7 @@ def upgrade() -> None:
         sa.Column("invitor", sa.String(length=64), nullable=False),
         sa.Column("of_customer", sa.Boolean(), nullable=False),
         sa.Column("source", sa.String(length=8), nullable=False),
+        sa.Column("digest_id", BigId, nullable=True),
         sa.ForeignKeyConstraint(
             ["chat_id"],
             ["customer_group.chat_id"],
