@@ -16,6 +16,7 @@ from bot.dialogue.teaching import Doubt, note_doubt
 from bot.errors import AlreadyDecided, NotFound, Unprocessable
 from bot.store.database import Database
 from bot.store.tables import Conversation, ScriptUse, Suggestion, SuggestionStatus
+from bot.wecom.storable import storable
 
 _STATUS_WORDS = {
     SuggestionStatus.APPROVED: "已发送",
@@ -195,13 +196,13 @@ def _parts(choice: Mapping[str, Any] | None, text: str | None) -> list[dict[str,
 def _sendable(text: str) -> str:
     if not text.strip():
         raise Unprocessable("要发送的文字不能为空")
+    if storable(text) != text:
+        raise Unprocessable("文字里有不可见的控制字符或不完整的表情，请删除后再发")
     size = len(text.encode())
     if size > MAX_TEXT_BYTES:
         raise Unprocessable(
             f"文字太长：{size} 字节，企业微信最多 {MAX_TEXT_BYTES} 字节（约 680 个汉字）"
         )
-    if "\x00" in text:
-        raise Unprocessable("文字里有不可见的控制字符，请删除后再发")
     return text
 
 

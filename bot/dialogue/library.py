@@ -42,7 +42,7 @@ class Library:
         self._database = database
         self._clock = clock
         self._index = ScriptIndex([])
-        self._seen: tuple[datetime | None, int] | None = None
+        self._seen: tuple[object, ...] | None = None
         self._stats: dict[str, ScriptStats] = {}
         self._stats_at: datetime | None = None
 
@@ -90,16 +90,20 @@ class Library:
     async def index(self) -> ScriptIndex:
         """The active scripts; read again only after an import, here or in another replica."""
         async with self._database.read() as session:
-            newest, count = (
-                await session.execute(
-                    select(func.max(ScriptVersion.imported_at), func.count()).where(
-                        ScriptVersion.active
+            seen = tuple(
+                (
+                    await session.execute(
+                        select(
+                            func.max(ScriptVersion.imported_at),
+                            func.sum(ScriptVersion.version),
+                            func.count(),
+                        ).where(ScriptVersion.active)
                     )
-                )
-            ).one()
-            if (newest, count) != self._seen:
+                ).one()
+            )
+            if seen != self._seen:
                 self._index = ScriptIndex((await _active(session)).values())
-                self._seen = (newest, count)
+                self._seen = seen
         return self._index
 
     async def stats(self) -> Mapping[str, ScriptStats]:
@@ -125,7 +129,7 @@ async def _latest(session: AsyncSession) -> dict[str, int]:
             ScriptVersion.script_id
         )
     )
-    return dict(rows.tuples().all())
+    return dict(rows.all())
 
 
 async def _retire(session: AsyncSession, ids: Collection[str]) -> None:

@@ -46,4 +46,4 @@ async def recently_sent(
         )
         .order_by(ScriptUse.at)
     )
-    return dict(rows.tuples().all())
+    return dict(rows.all())

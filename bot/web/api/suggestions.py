@@ -79,7 +79,7 @@ async def list_suggestions(
     async with request.app[DATABASE].read() as session:
         rows = (await session.execute(rows_wanted.limit(query.limit + 1))).all()
     zone = request.app[SETTINGS].shop.zone
-    items = [suggestion_view(*row.tuple(), zone=zone) for row in rows[: query.limit]]
+    items = [suggestion_view(*row, zone=zone) for row in rows[: query.limit]]
     more = len(rows) > query.limit
     return SuggestionPage(items=items, next_cursor=_cursor(items[-1].id) if more else None)
 
@@ -90,7 +90,7 @@ async def show_suggestion(request: web.Request, query: object, body: None) -> Su
         row = (await session.execute(joined().where(Suggestion.id == suggestion_id))).first()
     if row is None:
         raise NotFound(f"没有编号为 {suggestion_id} 的建议")
-    return suggestion_view(*row.tuple(), zone=request.app[SETTINGS].shop.zone)
+    return suggestion_view(*row, zone=request.app[SETTINGS].shop.zone)
 
 
 async def approve(request: web.Request, query: object, body: Approval) -> Approved:
