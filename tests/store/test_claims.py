@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import update
 
 from bot.clock import ManualClock
 from bot.store.claims import (
@@ -57,12 +57,6 @@ async def take(
 async def finish(database: Database, row: InboxEvent, now: datetime) -> bool:
     async with database.write() as session:
         return await settle(session, row, now=now, state=WorkState.DONE)
-
-
-async def states(database: Database) -> dict[str, str]:
-    async with database.read() as session:
-        rows = await session.execute(select(InboxEvent.dedupe_key, InboxEvent.state))
-        return dict(rows.tuples().all())
 
 
 async def test_due_rows_come_oldest_first_and_only_when_due(
