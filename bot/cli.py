@@ -12,6 +12,7 @@ import typer
 from bot import __version__
 from bot.commands import (
     console,
+    customers,
     db,
     deliveries,
     demo,
@@ -38,6 +39,7 @@ serve.add_to(app)
 demo.add_to(app)
 nlu.add_to(app)
 doctor.add_to(app)
+customers.add_to(app)
 app.command("reply")(scripts.reply)
 app.add_typer(scripts.app, name="scripts")
 app.add_typer(teaching.app, name="nlu")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -11,13 +10,14 @@ from typing import Any
 from sqlalchemy import insert, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from bot.customers.erasures import erased_among
 from bot.customers.follow_rows import standing_of, standing_values
 from bot.customers.follows import read
 from bot.customers.parked import unpark
 from bot.customers.tag_names import refresh_tag_names
 from bot.customers.tag_rows import add_tag_rows, note_tag_changes, write_tags
 from bot.customers.tally import Tally
-from bot.store.contact_tables import ContactCard, Erasure, Follow, FollowTag
+from bot.store.contact_tables import ContactCard, Follow, FollowTag
 from bot.store.tables import Customer, StageMove
 from bot.store.upsert import insert_new, insert_new_keys
 from bot.wecom.contacts import Contact, Pair, Relation
@@ -31,11 +31,6 @@ class Stored:
 
     customers: Tally = field(default_factory=Tally)
     follows: Tally = field(default_factory=Tally)
-
-
-def digest_of(external_userid: str) -> str:
-    """Under which an erased customer is recognised without being known."""
-    return hashlib.sha256(f"erased:{external_userid}".encode()).hexdigest()
 
 
 async def store_pairs(
@@ -62,11 +57,7 @@ async def store_pairs(
 
 
 async def _without_erased(session: AsyncSession, by_key: Mapping[Key, Pair]) -> dict[Key, Pair]:
-    digests = {digest_of(who): who for _, who in by_key}
-    found = await session.scalars(
-        select(Erasure.digest).where(Erasure.digest.in_(digests), Erasure.returned_at.is_(None))
-    )
-    erased = {digests[digest] for digest in found}
+    erased = await erased_among(session, {who for _, who in by_key})
     return {key: pair for key, pair in by_key.items() if key[1] not in erased}
 
 

@@ -7,19 +7,20 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.clock import Clock
-from bot.customers.contact_book import digest_of, set_channels
+from bot.customers.contact_book import set_channels
 from bot.customers.contact_reading import want_reading
+from bot.customers.erasures import erased_among
 from bot.customers.follow_rows import standing_of, standing_values
 from bot.customers.follows import OPEN, UNKNOWN, FollowChange, Standing, hear
 from bot.customers.profiles import meet
 from bot.customers.tag_checks import want_check
 from bot.customers.tag_names import refresh_tag_names
 from bot.delivery.routing import Effect, EventRouter
-from bot.store.contact_tables import Erasure, Follow, FollowEvent
+from bot.store.contact_tables import Follow, FollowEvent
 from bot.store.tables import Customer
 from bot.store.upsert import insert_new
 from bot.wecom.events import ContactChange, InboundEvent
@@ -109,20 +110,8 @@ async def _may_be_known(
     session: AsyncSession, external_userid: str, kind: FollowChange, at: datetime
 ) -> bool:
     """An erased customer stays unknown until they come to us again."""
-    erasure = await session.scalar(
-        select(Erasure)
-        .where(Erasure.digest == digest_of(external_userid), Erasure.returned_at.is_(None))
-        .order_by(Erasure.id.desc())
-        .limit(1)
-    )
-    if erasure is None:
-        return True
-    if kind not in _JOINS or at <= erasure.at:
-        return False
-    await session.execute(
-        update(Erasure).where(Erasure.digest == erasure.digest).values(returned_at=at)
-    )
-    return True
+    erased_at = (await erased_among(session, [external_userid])).get(external_userid)
+    return erased_at is None or (kind in _JOINS and at > erased_at)
 
 
 async def apply_change(

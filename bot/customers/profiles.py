@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot import loggers
 from bot.clock import Clock
+from bot.customers.erasures import note_return
 from bot.customers.parked import unpark
 from bot.errors import MendSettings, WeComError
 from bot.store.database import Database
@@ -55,6 +56,7 @@ async def meet(
         for who in new
     )
     await unpark(session, external_userids=new)
+    await note_return(session, new, now=now)
     return new
 
 

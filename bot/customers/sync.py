@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import suppress
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from bot import loggers
 from bot.customers import sync_runs
 from bot.customers.sync_journey import Journey, SyncReport, Tools
 from bot.customers.sync_runs import Progress, RunState
-from bot.errors import Conflict
+from bot.errors import BotError, Conflict
 
 _AGAIN_AFTER = timedelta(hours=1)
 
@@ -24,6 +26,7 @@ class Synchroniser:
         self._name = name
         self._zone = zone
         self._hour = hour
+        self._started: set[asyncio.Task[None]] = set()
 
     async def tick(self) -> None:
         """Sync when it is time: at first, daily, or because a run was not finished."""
@@ -53,6 +56,18 @@ class Synchroniser:
         async with self._database.read() as session:
             run = await sync_runs.latest_run(session)
             return None if run is None else await sync_runs.progress(session, run)
+
+    def start(self) -> None:
+        """Sync in the background, unless a sync is running already."""
+        task = asyncio.create_task(self._run_quietly())
+        self._started.add(task)
+        task.add_done_callback(self._started.discard)
+
+    async def _run_quietly(self) -> None:
+        try:
+            await self.run()
+        except BotError as error:
+            loggers.customers.warning("sync did not finish", exc_info=error)
 
     async def run(self) -> SyncReport:
         """Sync everything. Raises what stopped it; the next call goes on from there."""

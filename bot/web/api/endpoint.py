@@ -38,7 +38,10 @@ class Nothing(Body):
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """`handler(request, query, body)` returns the `response` model."""
+    """`handler(request, query, body)` returns the `response` model.
+
+    `repeat_status` is that of an answer whose `duplicate` is true.
+    """
 
     method: str
     path: str
@@ -48,6 +51,7 @@ class Endpoint:
     query: type[BaseModel] = Nothing
     body: type[BaseModel] | None = None
     status: int = 200
+    repeat_status: int | None = None
     errors: tuple[type[BotError], ...] = ()
 
     @property
@@ -73,9 +77,14 @@ async def _serve(endpoint: Endpoint, request: web.Request) -> web.Response:
     answer = await endpoint.handler(request, query, body)
     return web.Response(
         text=answer.model_dump_json(exclude_unset=False),
-        status=endpoint.status,
+        status=_status(endpoint, answer),
         content_type="application/json",
     )
+
+
+def _status(endpoint: Endpoint, answer: BaseModel) -> int:
+    repeated = endpoint.repeat_status is not None and getattr(answer, "duplicate", False)
+    return endpoint.repeat_status or endpoint.status if repeated else endpoint.status
 
 
 async def _body(endpoint: Endpoint, request: web.Request) -> BaseModel | None:

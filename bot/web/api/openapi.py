@@ -75,7 +75,11 @@ def _operation(
         "summary": endpoint.summary,
         "parameters": [*_path(endpoint), *_query(endpoint, names, schemas)],
         "responses": {
-            str(endpoint.status): {"description": endpoint.summary, "content": answer},
+            **{
+                str(status): {"description": endpoint.summary, "content": answer}
+                for status in (endpoint.status, endpoint.repeat_status)
+                if status is not None
+            },
             **_refusals((*endpoint.errors, Unauthorized)),
         },
     }

@@ -8,27 +8,44 @@ from collections.abc import Awaitable, Callable
 from aiohttp import web
 
 from bot.errors import Forbidden, Unauthorized
-from bot.web.api import channels, conversations, customers, dead_letters, nlu, suggestions
+from bot.web.api import (
+    channels,
+    contacts,
+    conversations,
+    customer_history,
+    customers,
+    dead_letters,
+    events,
+    nlu,
+    suggestions,
+)
 from bot.web.api.endpoint import PREFIX, add_endpoints
 from bot.web.api.openapi import openapi
+from bot.web.api.signature import check_signature
 from bot.web.keys import SETTINGS
 
 ENDPOINTS = (
     *suggestions.ENDPOINTS,
     *customers.ENDPOINTS,
+    *customer_history.ENDPOINTS,
+    *contacts.ENDPOINTS,
+    *events.ENDPOINTS,
     *channels.ENDPOINTS,
     *conversations.ENDPOINTS,
     *dead_letters.ENDPOINTS,
     *nlu.ENDPOINTS,
 )
 _DOCUMENT = f"{PREFIX}/openapi.json"
+_SIGNABLE = f"{PREFIX}/events"
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 @web.middleware
 async def bearer(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Let a request to the API in only with the token of `api.token`."""
+    """Let a request to the API in only with the token of `api.token`, or a signed event."""
+    if request.path == _SIGNABLE and await check_signature(request):
+        return await handler(request)
     if request.path.startswith(f"{PREFIX}/") and request.path != _DOCUMENT:
         expected = request.app[SETTINGS].api.token.get_secret_value()
         if not expected:
