@@ -19,6 +19,19 @@ class SystemClock:
         return datetime.now(UTC)
 
 
+class RunningClock:
+    """A clock that starts at any moment and runs `speed` times as fast as the machine's."""
+
+    def __init__(self, start: datetime, speed: float, *, base: Clock | None = None) -> None:
+        self._base = base or SystemClock()
+        self._began = self._base.now()
+        self._start = start.astimezone(UTC)
+        self._speed = speed
+
+    def now(self) -> datetime:
+        return self._start + (self._base.now() - self._began) * self._speed
+
+
 class ManualClock:
     """A clock that stands still until it is turned; for tests and rehearsals."""
 

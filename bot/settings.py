@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+from datetime import time
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -12,6 +13,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import yaml
 from pydantic import (
     AfterValidator,
+    AwareDatetime,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -249,6 +251,43 @@ class GroupSettings(_Section):
     segments_file: Path | None = None
 
 
+class OutreachSettings(_Section):
+    """Journeys and their limits; off until an operator has looked at the plans."""
+
+    enabled: bool = False
+    journeys: Path | None = None
+    calendar: Path | None = None
+    mass_send_rule: Literal["days_of_month", "7_per_week", "1_per_day", "4_per_month"] = (
+        "days_of_month"
+    )
+    quiet_from: time = time(21, 30)
+    quiet_to: time = time(9, 0)
+    fatigue_per_day: int = Field(3, ge=1)
+    fatigue_per_week: int = Field(12, ge=1)
+    gap_minutes: int = Field(120, ge=0)
+    spread_minutes: int = Field(60, ge=0)
+    kf_reserve: int = Field(1, ge=0, le=4)
+    moments_per_day: int = Field(3, ge=1)
+    moments_per_month: int = Field(60, ge=1)
+    moment_tasks_per_minute: int = Field(10, ge=1, le=60)
+    guide_cards_per_day: int = Field(80, ge=1)
+    remind_after_hours: float = Field(3, gt=0)
+    customer_fallback: str = Field("您", min_length=1, max_length=20)
+    guide_fallback: str = Field("店里的导购", min_length=1, max_length=20)
+
+
+class ClockSettings(_Section):
+    """A clock for rehearsals: starts at `start` and runs `speed` times as fast."""
+
+    start: AwareDatetime | None = None
+    speed: float = Field(1, gt=0, le=100_000)
+
+    @field_validator("start", mode="before")
+    @classmethod
+    def _empty_is_none(cls, value: object) -> object:
+        return None if value == "" else value
+
+
 class LoggingSettings(_Section):
     level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     format: Literal["console", "json"] = "console"
@@ -278,6 +317,8 @@ class Settings(BaseSettings):
     greetings: GreetingSettings = GreetingSettings()
     groups: GroupSettings = GroupSettings()
     customers: CustomersSettings = CustomersSettings()
+    outreach: OutreachSettings = OutreachSettings()
+    clock: ClockSettings = ClockSettings()
     logging: LoggingSettings = LoggingSettings()
 
     @classmethod
@@ -354,6 +395,8 @@ _WORDINGS = {
     "list_type": "应是列表",
     "dict_type": "应是 键: 值 的形式",
     "model_type": "应是 键: 值 的形式",
+    "timezone_aware": "时间要带时区，例如 2026-11-20T09:00:00+08:00",
+    "time_parsing": "应是 21:30 这样的时间（带引号）",
     "model_attributes_type": "应是 键: 值 的形式",
 }
 

@@ -72,10 +72,11 @@ def quiet_once(stop: asyncio.Event) -> Iterator[None]:
 async def serving(settings: Settings) -> AsyncIterator[None]:
     """A whole bot, listening, for as long as the block runs."""
     from bot.app import open_bot, running
+    from bot.outreach.rehearsal_clock import service_clock
     from bot.web.console.accounts import ensure_first_user
 
     async with AsyncExitStack() as stack:
-        bot = await stack.enter_async_context(open_bot(settings))
+        bot = await stack.enter_async_context(open_bot(settings, clock=service_clock(settings)))
         password = await ensure_first_user(bot.ground.database, bot.ground.clock)
         await stack.enter_async_context(running(bot))
         await stack.enter_async_context(listening(bot.application(), settings))

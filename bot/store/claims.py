@@ -15,9 +15,12 @@ from sqlalchemy.orm import aliased
 
 from bot.store.channel_tables import Greeting, GuideNotice
 from bot.store.contact_tables import SyncRun, TagJob
+from bot.store.outreach_tables import OutreachTask
 from bot.store.tables import Burst, InboxEvent, KfAccount, Outbound, Work, WorkState
 
-WorkRow = TypeVar("WorkRow", InboxEvent, Burst, Outbound, TagJob, Greeting, GuideNotice)
+WorkRow = TypeVar(
+    "WorkRow", InboxEvent, Burst, Outbound, TagJob, Greeting, GuideNotice, OutreachTask
+)
 LEASED: tuple[Any, ...] = (
     InboxEvent,
     Burst,
@@ -27,6 +30,7 @@ LEASED: tuple[Any, ...] = (
     SyncRun,
     Greeting,
     GuideNotice,
+    OutreachTask,
 )
 
 

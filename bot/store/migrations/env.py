@@ -11,6 +11,7 @@ from bot.store import (  # noqa: F401  (they register their tables)
     contact_tables,
     group_tables,
     nlu_tables,
+    outreach_tables,
 )
 from bot.store.columns import BigId, Json, UtcDateTime
 from bot.store.tables import Base
