@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import shutil
 import subprocess
 import tempfile
 from collections.abc import Sequence
@@ -13,6 +12,7 @@ from pathlib import Path
 from intents.builtin.model_store import data_hash
 from intents.errors import TrainingFailed
 from intents.rasa.environment import COMPONENTS, Environment, RasaMissing
+from intents.rasa.normal_data import normal_yaml
 from intents.training_data import data_files, load_training_data
 
 CONFIG = Path(__file__).with_name("config.yml")
@@ -24,7 +24,8 @@ _SPARE_MODELS = 2
 def model_name(config: Path = CONFIG, sources: Sequence[Path] | None = None) -> str:
     """`nlu-<hash>.tar.gz`; the hash covers data, taxonomy, pipeline and our code inside Rasa."""
     digest = hashlib.sha256(data_hash(sources).encode())
-    for path in (config, *sorted(COMPONENTS.rglob("*.py"))):
+    ours = (Path(__file__).with_name("normal_data.py"), *sorted(COMPONENTS.rglob("*.py")))
+    for path in (config, *ours):
         digest.update(hashlib.sha256(path.read_bytes()).digest())
     return f"nlu-{digest.hexdigest()[:16]}.tar.gz"
 
@@ -48,27 +49,23 @@ def train(
         return target
     if not environment.usable:
         raise RasaMissing("Rasa 还没有装好。请先运行 python -m intents.rasa install")
-    load_training_data(paths)
+    data = normal_yaml(load_training_data(paths))
     models.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=models, prefix=".training-") as workshop:
-        os.replace(_trained(environment, Path(workshop), config, paths), target)
+        os.replace(_trained(environment, Path(workshop), config, data), target)
     _forget_older(models, target)
     return target
 
 
-def _trained(
-    environment: Environment, workshop: Path, config: Path, sources: Sequence[Path]
-) -> Path:
-    data = workshop / "data"
-    data.mkdir()
-    for number, source in enumerate(sources):
-        shutil.copyfile(source, data / f"{number:03}_{source.name}")
+def _trained(environment: Environment, workshop: Path, config: Path, data: str) -> Path:
+    examples = workshop / "nlu.yml"
+    examples.write_text(data, encoding="utf-8")
     pipeline = workshop / "config.yml"
     pipeline.write_bytes(config.read_bytes())
     out = workshop / "out"
     command = [
         *(str(environment.python), "-m", "shop_nlu", "train", "nlu"),
-        *("--config", str(pipeline), "--domain", str(DOMAIN), "--nlu", str(data)),
+        *("--config", str(pipeline), "--domain", str(DOMAIN), "--nlu", str(examples)),
         *("--out", str(out), "--fixed-model-name", "nlu"),
     ]
     _run(command, environment, workshop)

@@ -19,10 +19,11 @@ from intents.rasa import environment as environment_module
 from intents.rasa.__main__ import main
 from intents.rasa.domain import domain_text
 from intents.rasa.environment import COMPONENTS, Environment, RasaMissing, find_python
+from intents.rasa.normal_data import normal_yaml
 from intents.rasa.server import TOKEN_VARIABLE, token_of
 from intents.rasa.training import CONFIG, DOMAIN, model_name, train
 from intents.rasa_answer import RasaNonsense, understanding_of
-from intents.training_data import DATA_FOLDER
+from intents.training_data import DATA_FOLDER, load_training_data
 from intents.understanding import Understanding
 
 PACKAGE = DATA_FOLDER.parent
@@ -82,6 +83,36 @@ def test_a_slip_in_the_data_stops_the_training_before_rasa_starts(tmp_path: Path
     with pytest.raises(TrainingDataError, match=r"shop\.yml:\d+: .*ask_moon"):
         train(_pretended(tmp_path), models, sources=[source])
     assert not models.exists()
+
+
+def test_rasa_learns_from_normal_text(tmp_path: Path) -> None:
+    source = tmp_path / "shop.yml"
+    source.write_text(
+        'version: "3.1"\nnlu:\n- intent: ask_stock\n  examples: |\n'
+        '    - 😄  [ＸＸＬ]{"entity": "size", "value": "2XL"} 有貨嗎[捂脸]\n'
+        "    - [黑色](color)的还有吗\n"
+        '- synonym: "1"\n  examples: |\n    - 一件\n- lookup: color\n  examples: |\n    - 黑色\n'
+        "- regex: quantity\n  examples: |\n    - \\d+件\n"
+    )
+    written = load_training_data([source])
+    copy = tmp_path / "normal.yml"
+    copy.write_text(normal_yaml(written))
+    read = load_training_data([copy])
+    assert [one.text for one in read.examples] == ["☺ xxl 有货吗☹", "黑色的还有吗"]
+    marks = [(mark.value, mark.start, mark.end) for mark in read.examples[0].annotations]
+    assert marks == [("2XL", 2, 5)]
+    assert (read.synonyms, read.lookups) == (written.synonyms, written.lookups)
+    assert read.regexes == written.regexes
+
+
+def test_all_our_data_survives_the_way_to_rasa(tmp_path: Path) -> None:
+    written = load_training_data()
+    copy = tmp_path / "normal.yml"
+    copy.write_text(normal_yaml(written))
+    read = load_training_data([copy])
+    assert read.counts() == written.counts()
+    marks = [sum(len(one.annotations) for one in data.examples) for data in (read, written)]
+    assert marks[0] == marks[1]
 
 
 def test_training_without_rasa_says_what_to_do(tmp_path: Path) -> None:
