@@ -54,6 +54,7 @@ class Library:
         Scripts that are not given stay as they are, unless `retire_missing`.
         """
         report = ImportReport()
+        rows: list[ScriptVersion] = []
         async with self._database.write() as session:
             await self._database.alone(session, "import scripts")
             active = await _active(session)
@@ -63,13 +64,12 @@ class Library:
                 if known is not None and known.fingerprint == script.fingerprint:
                     report.unchanged.append(script.id)
                     continue
-                version = latest.get(script.id, 0) + 1
-                await _retire(session, [script.id])
-                session.add(self._row(script, version))
+                rows.append(self._row(script, latest.get(script.id, 0) + 1))
                 (report.added if known is None else report.changed).append(script.id)
-            if retire_missing and active:
-                await _retire(session, active)
+            if retire_missing:
                 report.retired.extend(sorted(active))
+            await _retire(session, [*report.changed, *report.retired])
+            session.add_all(rows)
         self._seen = None
         return report
 
