@@ -54,7 +54,7 @@ def start_any(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         **changes: str,
     ) -> Bot:
         folder, port = tmp_path_factory.mktemp("bot"), free_port()
-        token = secrets.token_hex(20)
+        token = changes.get("BOT_API__TOKEN") or secrets.token_hex(20)
         env = environment(
             platform,
             port=port,
