@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import re
 import sys
-from collections.abc import Collection, MutableMapping
+from collections.abc import Collection, Mapping, MutableMapping
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -21,8 +21,8 @@ groups = structlog.stdlib.get_logger("bot.groups")
 web = structlog.stdlib.get_logger("bot.web")
 app = structlog.stdlib.get_logger("bot.app")
 
-_PHONE = re.compile(r"(?<!\d)(1[3-9]\d)\d{4}(\d{4})(?!\d)")
-_PARAMETER = re.compile(r"((?:access_token|corpsecret|ticket|code)=)[^&\s'\"]+")
+_PHONE = re.compile(r"(?<!\d)((?:\+?86[ -]?)?1[3-9]\d)[ -]?\d{4}[ -]?(\d{4})(?!\d)")
+_PARAMETER = re.compile(r"((?<![A-Za-z])(?:access_token|corpsecret|ticket|code)=)[^&\s'\"]+")
 
 
 def configure(settings: LoggingSettings, *, secrets: Collection[str] = ()) -> None:
@@ -95,11 +95,27 @@ class _Redact:
     def __call__(
         self, _logger: object, _method: str, event: MutableMapping[str, Any]
     ) -> MutableMapping[str, Any]:
-        return {key: self._clean(value) for key, value in event.items()}
+        # structlog keeps its own objects under names with an underscore.
+        return {
+            key: value if key.startswith("_") else self._clean(value)
+            for key, value in event.items()
+        }
 
     def _clean(self, value: Any) -> Any:
-        if not isinstance(value, str):
+        if value is None or isinstance(value, bool | float):
             return value
+        if isinstance(value, int):
+            cleaned = self._text(str(value))
+            return value if cleaned == str(value) else cleaned
+        if isinstance(value, str):
+            return self._text(value)
+        if isinstance(value, Mapping):
+            return {self._text(str(key)): self._clean(item) for key, item in value.items()}
+        if isinstance(value, list | tuple | set | frozenset):
+            return [self._clean(item) for item in value]
+        return self._text(repr(value))
+
+    def _text(self, value: str) -> str:
         for secret in self._secrets:
             value = value.replace(secret, "***")
         return _PARAMETER.sub(r"\1***", _PHONE.sub(r"\1****\2", value))

@@ -27,6 +27,8 @@ from pydantic_settings import (
     PydanticBaseSettingsSource,
     SettingsConfigDict,
 )
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
 
 from bot.errors import SettingsError
 
@@ -57,7 +59,7 @@ Mapping = Annotated[dict[str, str], BeforeValidator(_split)]
 def _known_zone(name: str) -> str:
     try:
         ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError):
+    except (ZoneInfoNotFoundError, ValueError, OSError):
         raise ValueError(f"没有叫 {name} 的时区，请写成 Asia/Shanghai 这样的名字") from None
     return name
 
@@ -92,7 +94,17 @@ class DatabaseSettings(_Section):
             raise ValueError(
                 "只支持 sqlite+aiosqlite:///文件路径 或 postgresql+psycopg://用户:密码@主机/库名"
             )
+        try:
+            make_url(url)
+        except (ArgumentError, ValueError):
+            raise ValueError(
+                "地址看不懂，请检查主机和端口；密码里的特殊字符要写成 %40 这样的编码"
+            ) from None
         return url
+
+    @property
+    def password(self) -> str:
+        return make_url(self.url).password or ""
 
 
 class WeComSettings(_Section):
@@ -374,7 +386,7 @@ def _read_config(path: Path) -> dict[str, Any]:
         raise SettingsError(f"{path} 不是正确的 YAML：{_first_line(error)}") from None
     if not isinstance(values, dict):
         raise SettingsError(f"{path} 的最外层应是 键: 值 的形式")
-    return {key: {} if section is None else section for key, section in values.items()}
+    return {str(key): {} if section is None else section for key, section in values.items()}
 
 
 def _one_line(error: ValidationError, path: Path) -> str:

@@ -38,7 +38,8 @@ def known_secrets(settings: Settings) -> list[str]:
     wecom = settings.wecom
     held = (wecom.secret, wecom.token, wecom.encoding_aes_key)
     others = (settings.api.token, settings.api.events_secret, settings.nlu.rasa_token)
-    return [secret.get_secret_value() for secret in (*held, *others)]
+    values = [secret.get_secret_value() for secret in (*held, *others)]
+    return [*values, settings.database.password]
 
 
 async def _serve(settings: Settings) -> None:
