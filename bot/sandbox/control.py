@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from aiohttp import web
 
-from . import reception, visits
+from . import meetings, reception, visits
 from .errors import ApiError, SandboxError
 from .keys import PLATFORM, SENDER
 from .live import stream
@@ -140,6 +140,51 @@ async def act(request: web.Request) -> web.Response:
     return _json(shown_message(done) if done else {}, status=201)
 
 
+async def codes(request: web.Request) -> web.Response:
+    """The channel codes that can be scanned."""
+    found = meetings.codes(request.app[PLATFORM])
+    items = [
+        {
+            "config_id": code.config_id,
+            "state": code.state,
+            "users": code.users,
+            "remark": code.remark,
+        }
+        for code in found
+    ]
+    return _json({"items": items})
+
+
+async def scan(request: web.Request) -> web.Response:
+    """Somebody scans a code: `{"config_id"?, "external_userid"?, "nickname"?, "half"?, …}`.
+
+    Without `external_userid` it is somebody new; `config_id` may also be the code's state.
+    """
+    body = await _body(request)
+    platform = request.app[PLATFORM]
+    who = str(body.get("external_userid") or "")
+    if not who:
+        who = meetings.newcomer(platform, str(body.get("nickname", "")))
+    guide = meetings.scan(
+        platform,
+        who,
+        config_id=str(body.get("config_id", "")),
+        userid=str(body.get("userid", "")),
+        half=bool(body.get("half", False)),
+        consent=bool(body.get("consent", True)),
+    )
+    return _json({"external_userid": who, "userid": guide}, status=201)
+
+
+async def admin_welcome(request: web.Request) -> web.Response:
+    """The admin console's own greeting for one guide: `{"userid", "on"}`."""
+    body = await _body(request)
+    meetings.set_admin_welcome(
+        request.app[PLATFORM], str(body["userid"]), bool(body.get("on", True))
+    )
+    return _json({})
+
+
 async def list_faults(request: web.Request) -> web.Response:
     """Every switch with its description."""
     return _json({"items": request.app[PLATFORM].faults.listing()})
@@ -225,6 +270,11 @@ ACTS: dict[str, Callable[[Platform, str, dict[str, Any]], Message | None]] = {
         platform, who, str(body["userid"]), str(body["text"])
     ),
     "end": lambda platform, who, body: reception.end(platform, who),
+    "confirm": lambda platform, who, body: meetings.confirm(platform, who, str(body["userid"])),
+    "leave": lambda platform, who, body: meetings.leave(
+        platform, who, str(body.get("userid", ""))
+    ),
+    "drop": lambda platform, who, body: meetings.drop(platform, who, str(body.get("userid", ""))),
 }
 
 
@@ -257,6 +307,9 @@ def routes() -> list[web.RouteDef]:
         web.post(f"{base}/customers/{{customer}}/pictures", send_picture),
         web.post(f"{base}/customers/{{customer}}/acts", act),
         web.get(f"{base}/media/{{media}}", media),
+        web.get(f"{base}/codes", codes),
+        web.post(f"{base}/scan", scan),
+        web.post(f"{base}/admin-welcome", admin_welcome),
         web.get(f"{base}/faults", list_faults),
         web.post(f"{base}/faults/clear", clear_faults),
         web.post(f"{base}/faults/{{fault}}", set_fault),

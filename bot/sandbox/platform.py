@@ -12,11 +12,12 @@ from typing import Any
 from .clock import TurnableClock
 from .customers import Customer, Customers
 from .faults import Faults
+from .friends import Friends
 from .journal import Journal, Line
 from .media import MediaShelf
 from .meter import Meter
 from .msgtypes import MSGTYPES
-from .pushes import Push
+from .pushes import ContactPush, Push
 from .sample import DEFAULT_ACCOUNT, seed
 from .sessions import Sessions, State
 from .settings import SandboxSettings
@@ -56,6 +57,7 @@ class Platform:
         self.faults = Faults()
         self.meter = Meter(self.clock)
         self.people = Customers(self.store)
+        self.friends = Friends(self.store)
         self.sessions = Sessions(self.store)
         self.timeline = Timeline(self.store)
         self.media = MediaShelf(self.store)
@@ -191,7 +193,26 @@ class Platform:
         token = self.sync_tokens.issue(open_kfid, now)
         corp = self.settings.corp_id
         self._pushed += 1
-        push = Push(self._pushed, corp, "kf_msg_or_event", open_kfid, token, now)
+        return self._emit(Push(self._pushed, corp, "kf_msg_or_event", open_kfid, token, now))
+
+    def notify_contact(
+        self, change_type: str, userid: str, external_userid: str, **fields: str
+    ) -> Push:
+        """Emit one `change_external_contact`; only for what people do, never for the API."""
+        self._pushed += 1
+        ids = {"ChangeType": change_type, "UserID": userid, "ExternalUserID": external_userid}
+        push = ContactPush(
+            self._pushed,
+            self.settings.corp_id,
+            "change_external_contact",
+            "",
+            "",
+            self.now(),
+            tuple((ids | fields).items()),
+        )
+        return self._emit(push)
+
+    def _emit(self, push: Push) -> Push:
         self.pushes.append(push)
         for listener in list(self.push_listeners):
             listener(push)

@@ -17,6 +17,11 @@ class Push:
     token: str
     created_at: int
 
+    @property
+    def words(self) -> tuple[str, str]:
+        """What it is, for the record, in Chinese and English."""
+        return "有新消息通知", "new message notice"
+
     def xml(self) -> str:
         """The plain text: only a token and the account, never the message itself."""
         return (
@@ -28,6 +33,44 @@ class Push:
             f"<Token><![CDATA[{self.token}]]></Token>"
             f"<OpenKfId><![CDATA[{self.open_kfid}]]></OpenKfId>"
             "</xml>"
+        )
+
+
+CHANGES = {
+    "add_external_contact": ("有新好友", "a new friend"),
+    "add_half_external_contact": ("客户单方添加了导购", "a half-added friend"),
+    "edit_external_contact": ("客户资料有改动", "a contact was edited"),
+    "del_external_contact": ("导购删除了客户", "a guide deleted a customer"),
+    "del_follow_user": ("客户删除了导购", "a customer deleted a guide"),
+    "msg_audit_approved": ("客户同意了会话存档", "a customer consented to archiving"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ContactPush(Push):
+    """A change between a guide and a customer; `fields` come after the common head."""
+
+    fields: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def words(self) -> tuple[str, str]:
+        """What changed."""
+        change = dict(self.fields).get("ChangeType", "")
+        return CHANGES.get(change, (change, change))
+
+    def xml(self) -> str:
+        """The plain text as the platform writes it."""
+        inner = "".join(
+            f"<{name}><![CDATA[{value}]]></{name}>" for name, value in self.fields if value
+        )
+        return (
+            "<xml>"
+            f"<ToUserName><![CDATA[{self.corp_id}]]></ToUserName>"
+            "<FromUserName><![CDATA[sys]]></FromUserName>"
+            f"<CreateTime>{self.created_at}</CreateTime>"
+            "<MsgType><![CDATA[event]]></MsgType>"
+            f"<Event><![CDATA[{self.event}]]></Event>"
+            f"{inner}</xml>"
         )
 
 

@@ -93,3 +93,11 @@ def seed(store: Store, shop_name: str, now: int) -> None:
             customer.sketch_en,
             customer.face,
         )
+        store.run(
+            "INSERT OR IGNORE INTO friendships (userid, external_userid, since, remark)"
+            " VALUES (?, ?, ?, ?)",
+            list(GUIDES)[place % len(GUIDES)],
+            customer.external_userid,
+            int(store.fact("opened_at") or now),
+            customer.nickname,
+        )

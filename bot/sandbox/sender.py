@@ -174,11 +174,11 @@ class CallbackSender:
         twin = f"（第 {copy} 份）" if copy else ""
         twin_en = f" (copy {copy})" if copy else ""
         result = str(attempt.status) if attempt.status else f"没有应答：{attempt.text}"
+        zh, en = push.words
         self._platform.journal.note(
             Line.PUSH,
-            f"企业微信 → 机器人：有新消息通知{twin}（加密推送{again}，{result}）",
-            f"WeCom → bot: new message notice{twin_en} (encrypted{again_en}, "
-            f"{attempt.status or 'no answer'})",
+            f"企业微信 → 机器人：{zh}{twin}（加密推送{again}，{result}）",
+            f"WeCom → bot: {en}{twin_en} (encrypted{again_en}, {attempt.status or 'no answer'})",
             ok=200 <= attempt.status < 300,
             milliseconds=attempt.milliseconds,
             raw=_raw(push, attempt),

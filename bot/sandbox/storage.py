@@ -49,6 +49,31 @@ CREATE TABLE IF NOT EXISTS awaited_events (
 CREATE TABLE IF NOT EXISTS app_messages (
     seq INTEGER PRIMARY KEY AUTOINCREMENT, msgid TEXT NOT NULL, receivers TEXT NOT NULL,
     msgtype TEXT NOT NULL, body TEXT NOT NULL, digest TEXT NOT NULL, at INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS friendships (
+    userid TEXT NOT NULL, external_userid TEXT NOT NULL, since INTEGER NOT NULL,
+    channel TEXT NOT NULL DEFAULT '', add_way INTEGER NOT NULL DEFAULT 1,
+    half INTEGER NOT NULL DEFAULT 0, ended TEXT NOT NULL DEFAULT '',
+    remark TEXT NOT NULL DEFAULT '', description TEXT NOT NULL DEFAULT '',
+    company TEXT NOT NULL DEFAULT '', mobiles TEXT NOT NULL DEFAULT '[]',
+    PRIMARY KEY (userid, external_userid));
+CREATE INDEX IF NOT EXISTS friendships_by_customer ON friendships (external_userid);
+CREATE TABLE IF NOT EXISTS friend_tags (
+    userid TEXT NOT NULL, external_userid TEXT NOT NULL, tag_id TEXT NOT NULL,
+    PRIMARY KEY (userid, external_userid, tag_id));
+CREATE TABLE IF NOT EXISTS welcome_codes (
+    code TEXT PRIMARY KEY, userid TEXT NOT NULL, external_userid TEXT NOT NULL,
+    expires_at INTEGER NOT NULL, used INTEGER NOT NULL DEFAULT 0,
+    consent INTEGER NOT NULL DEFAULT 1);
+CREATE TABLE IF NOT EXISTS contact_ways (
+    config_id TEXT PRIMARY KEY, position INTEGER NOT NULL, body TEXT NOT NULL,
+    created_at INTEGER NOT NULL, turn INTEGER NOT NULL DEFAULT 0);
+CREATE TABLE IF NOT EXISTS corp_tag_groups (
+    group_id TEXT PRIMARY KEY, name TEXT NOT NULL UNIQUE, created_at INTEGER NOT NULL,
+    position INTEGER NOT NULL DEFAULT 0);
+CREATE TABLE IF NOT EXISTS corp_tags (
+    tag_id TEXT PRIMARY KEY, group_id TEXT NOT NULL, name TEXT NOT NULL,
+    created_at INTEGER NOT NULL, position INTEGER NOT NULL DEFAULT 0,
+    foreign_app INTEGER NOT NULL DEFAULT 0, UNIQUE (group_id, name));
 """
 
 

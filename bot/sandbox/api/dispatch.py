@@ -11,7 +11,17 @@ from ..errors import ApiError
 from ..faults import Fault
 from ..media import MediaFile
 from ..platform import CallRecord
-from . import access, kf_accounts, kf_messages, kf_sessions, media_files, members
+from . import (
+    access,
+    contact_ways,
+    contacts,
+    corp_tags,
+    kf_accounts,
+    kf_messages,
+    kf_sessions,
+    media_files,
+    members,
+)
 from .call import Answer, Body, Call, Endpoint
 
 if TYPE_CHECKING:
@@ -19,6 +29,9 @@ if TYPE_CHECKING:
 
 ENDPOINTS: dict[str, Endpoint] = {
     **access.ROUTES,
+    **contact_ways.ROUTES,
+    **contacts.ROUTES,
+    **corp_tags.ROUTES,
     **kf_accounts.ROUTES,
     **kf_messages.ROUTES,
     **kf_sessions.ROUTES,

@@ -1,4 +1,4 @@
-"""Messages of the app to members, and the contacts that members follow."""
+"""Messages of the app to members."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import ApiError
 from ..sample import GUIDES
-from .call import Answer, Body, Call, get, object_of, post, text_of
+from .call import Answer, Body, Call, object_of, post, text_of
 
 if TYPE_CHECKING:
     from ..platform import Platform
@@ -42,64 +42,6 @@ def send(platform: Platform, call: Call) -> Answer:
     msgid = _record(platform, call, receivers, msgtype, content)
     code = {"response_code": secrets.token_urlsafe(24)} if interactive else {}
     return {"invaliduser": "|".join(invalid).lower(), "msgid": msgid, **code}
-
-
-def follow_users(platform: Platform, call: Call) -> Answer:
-    """The guides."""
-    return {"follow_user": list(GUIDES)}
-
-
-def list_contacts(platform: Platform, call: Call) -> Answer:
-    """The customers whom one guide follows."""
-    userid = call.query.get("userid", "")
-    if userid not in GUIDES:
-        raise ApiError(40003 if userid else 41009, "invalid userid")
-    followed = [
-        customer.external_userid
-        for place, customer in enumerate(platform.customers())
-        if _follower(place) == userid
-    ]
-    if not followed:
-        raise ApiError(84061, "not external contact")
-    return {"external_userid": followed}
-
-
-def contact(platform: Platform, call: Call) -> Answer:
-    """One customer with the guide who follows them."""
-    wanted = call.query.get("external_userid", "")
-    if not wanted:
-        raise ApiError(41035, "external_userid missing")
-    for place, customer in enumerate(platform.customers()):
-        if customer.external_userid == wanted:
-            userid = _follower(place)
-            return {
-                "external_contact": {
-                    "external_userid": wanted,
-                    "name": customer.nickname,
-                    "avatar": "",
-                    "type": 1,
-                    "gender": customer.gender,
-                },
-                "follow_user": [_follow(platform, userid, customer.nickname)],
-            }
-    raise ApiError(40096, "invalid external_userid")
-
-
-def _follower(place: int) -> str:
-    return list(GUIDES)[place % len(GUIDES)]
-
-
-def _follow(platform: Platform, userid: str, nickname: str) -> Body:
-    since = int(platform.store.fact("opened_at") or platform.now())
-    return {
-        "userid": userid,
-        "remark": nickname,
-        "description": "",
-        "createtime": since,
-        "tags": [],
-        "add_way": 1,
-        "oper_userid": userid,
-    }
 
 
 def _receivers(call: Call) -> tuple[list[str], list[str]]:
@@ -174,7 +116,4 @@ def _record(
 
 ROUTES = {
     "message/send": post(send),
-    "externalcontact/get_follow_user_list": get(follow_users),
-    "externalcontact/list": get(list_contacts),
-    "externalcontact/get": get(contact),
 }
