@@ -95,7 +95,7 @@ class Settling:
             return self._skip(due, self._day_rule(due))
         rule, start = span.rule, span.start
         if now > start:
-            late = open_span(self.step, now, calendar)
+            late = open_span(self.step, max(now, start), calendar)
             if self._overdue(start) and self.step.catch_up is CatchUp.SKIP:
                 return self._skip(due, Rule.MISSED)
             if late is None or calendar.local_day(late.start) != calendar.local_day(due):

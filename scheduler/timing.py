@@ -7,8 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from .calendars import Span, WorkCalendar
 from .enrolment import Enrolment, next_step
-from .journey import Audience, Journey, Offset, Step, TimeWindow
-from .rules import Rule
+from .journey import Audience, Journey, Offset, Step
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +72,7 @@ def next_due(journey: Journey, enrolment: Enrolment, calendar: WorkCalendar) -> 
 def posting_span(step: Step, enrolment: Enrolment, calendar: WorkCalendar) -> Span | None:
     """Where in its own day a moment may be posted: it is never moved to another day."""
     due = due_of(step, enrolment, calendar).at
-    span = open_span(step, due, calendar)
+    span = open_span(step, earliest(due, enrolment), calendar)
     if span is None or calendar.local_day(span.start) != calendar.local_day(due):
         return None
     return span
@@ -83,10 +82,6 @@ def posting_days(journey: Journey, enrolment: Enrolment, calendar: WorkCalendar)
     """When each moment of a cohort is due, sent or still to come."""
     steps = journey.steps_for(Audience.COHORT)
     return [due_of(step, enrolment, calendar).at for step in steps]
-
-
-def refused_hour(window: TimeWindow | None) -> Rule:
-    return Rule.TIME_WINDOW if window is not None else Rule.QUIET_HOURS
 
 
 def _after(base: datetime, offset: Offset, calendar: WorkCalendar) -> datetime:

@@ -49,10 +49,10 @@ class DateEntry(Entry):
 
     @model_validator(mode="after")
     def _one(self) -> DateEntry:
-        if sum(value is not None for value in (self.on, self.monthly, self.yearly)) != 1:
-            refuse(
-                "日期只能写一种", "写 on（某一天）、monthly（每月几号）或 yearly（每年哪天）之一"
-            )
+        ways = (self.on, self.monthly, self.weekly, self.yearly)
+        if sum(value is not None for value in ways) != 1:
+            mend = "写 on（某天）、weekly（周几，1 到 7）、monthly（几号）、yearly（哪天）之一"
+            refuse("日期只能写一种", mend)
         return self
 
 

@@ -11,7 +11,7 @@ from scheduler import Audience, Rule, SignalKind, Touch, Way, plan
 from scheduler.timing import posting_days
 
 quick = settings(
-    max_examples=40, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True
+    max_examples=80, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True
 )
 
 

@@ -58,9 +58,12 @@ WINDOWS = (None, None, TimeWindow(time(10), time(20, 30)), TimeWindow(time(12), 
 TICKS = (1, 1, 1, 2, 3, 6, 12, 24, 168, 30, -2, -26)
 
 
-def contact_journey(rng: Random, number: int) -> Journey:
-    hours = sorted(rng.choices(range(120), k=rng.randint(1, 9)))
-    kinds = rng.choice((KINDS, KINDS[:1], KINDS[1:2], KINDS[2:]))
+def contact_journey(rng: Random, number: int, theme: StepKind | None) -> Journey:
+    """With a theme, many steps of one kind in little time, so that its limit is reached."""
+    if theme is None:
+        hours, kinds = sorted(rng.choices(range(120), k=rng.randint(1, 9))), KINDS
+    else:
+        hours, kinds = sorted(rng.choices(range(40), k=9)), (theme,)
     steps = tuple(
         Step(
             id=f"s{index}",
@@ -96,8 +99,8 @@ def moment_journey(rng: Random, number: int) -> Journey:
     return Journey(f"m{number}", "七天", TRIGGERS, SEGMENTS, steps, cohort=CohortSettings())
 
 
-def budget_of(rng: Random) -> Budget:
-    strict = rng.random() < 0.5
+def budget_of(rng: Random, theme: StepKind | None) -> Budget:
+    strict = theme is None and rng.random() < 0.7
     return Budget(
         mass_rule=rng.choice(tuple(MassSendRule)),
         fatigue=Fatigue(rng.randint(1, 4), rng.randint(3, 9)) if strict else Fatigue(12, 60),
@@ -106,7 +109,7 @@ def budget_of(rng: Random) -> Budget:
         moments_per_month=rng.choice((4, 40)),
         moment_tasks_per_minute=rng.choice((1, 7, 10)),
         guide_cards_per_day=rng.randint(1, 5),
-        gap_minutes=rng.choice((0, 30, 120)),
+        gap_minutes=rng.choice((0, 30, 120)) if theme is None else 0,
         spread_minutes=rng.choice((0, 60)),
     )
 
@@ -183,11 +186,18 @@ def _sent(touch: Touch, now: datetime) -> Touch:
     return touch
 
 
+def ticks_of(rng: Random) -> tuple[int, ...]:
+    """Hours between plannings: mostly even, else with outages and clocks turned back."""
+    even = (2,) * rng.randint(20, 90)
+    return even if rng.random() < 0.6 else tuple(rng.choices(TICKS, k=rng.randint(10, 60)))
+
+
 def world_of(seed: int) -> World:
     """A crowded world told by its seed alone."""
     rng = Random(seed)
     start = rng.choice(STARTS)
-    contacts = tuple(contact_journey(rng, number) for number in range(rng.randint(1, 3)))
+    theme = rng.choice((None, None, *KINDS))
+    contacts = tuple(contact_journey(rng, number, theme) for number in range(rng.randint(1, 3)))
     moments = tuple(moment_journey(rng, number) for number in range(rng.randint(0, 2)))
     cohorts = tuple(f"{journey.id}:default:{start:%Y%m%d}" for journey in moments)
     customers = tuple(
@@ -209,13 +219,13 @@ def world_of(seed: int) -> World:
     ]
     return World(
         (*contacts, *moments),
-        budget_of(rng),
+        budget_of(rng, theme),
         calendar_of(rng),
         customers,
         enrolments,
         tuple(_signal(rng, customers, start) for _ in range(rng.randint(0, 2))),
         start,
-        tuple(rng.choices(TICKS, k=rng.randint(10, 60))),
+        ticks_of(rng),
     )
 
 
