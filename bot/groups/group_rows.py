@@ -37,7 +37,6 @@ async def ensure_group(session: AsyncSession, chat_id: str, *, now: datetime) ->
         "purpose": "",
         "segment": "",
         "rules": "",
-        "tags": [],
         "picked_template": "",
         "picked_by": "",
         "asked_template": "",

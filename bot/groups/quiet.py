@@ -24,6 +24,10 @@ class DigestTimes:
         morning = datetime.combine(at.date(), self.morning, tzinfo=self.zone)
         return morning if morning >= at else morning + timedelta(days=1)
 
+    def is_night(self, now: datetime) -> bool:
+        """Whether owners are asleep."""
+        return self._is_night(now.astimezone(self.zone).time())
+
     def _is_night(self, at: time) -> bool:
         if self.night <= self.morning:
             return self.night <= at < self.morning

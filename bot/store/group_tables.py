@@ -88,7 +88,6 @@ class CustomerGroup(Base):
     purpose: Mapped[str] = mapped_column(String(200), default="")
     segment: Mapped[str] = mapped_column(String(32), default="")
     rules: Mapped[str] = mapped_column(Text, default="")
-    tags: Mapped[list[Any]] = mapped_column(default=list)
     picked_template: Mapped[str] = mapped_column(String(128), default="")
     picked_at: Mapped[datetime | None]
     picked_by: Mapped[str] = mapped_column(String(64), default="")
@@ -97,6 +96,17 @@ class CustomerGroup(Base):
     asked: Mapped[int] = mapped_column(default=0)
     read_at: Mapped[datetime | None]
     sweep: Mapped[int | None] = mapped_column(BigId, index=True)
+
+
+class GroupTag(Base):
+    """A tag of a group, in the shop's own words; WeCom knows none."""
+
+    __tablename__ = "group_tag"
+
+    name: Mapped[str] = mapped_column(String(30), primary_key=True)
+    chat_id: Mapped[str] = mapped_column(
+        ForeignKey("customer_group.chat_id"), primary_key=True, index=True
+    )
 
 
 class GroupMember(Base):

@@ -23,6 +23,7 @@ _READS = frozenset(
 _SETS = frozenset(
     {
         "externalcontact/mark_tag",
+        "kf/add_contact_way",
         "externalcontact/remark",
         "externalcontact/edit_corp_tag",
         "externalcontact/update_contact_way",

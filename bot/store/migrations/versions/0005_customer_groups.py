@@ -35,7 +35,6 @@ def upgrade() -> None:
         sa.Column("purpose", sa.String(length=200), nullable=False),
         sa.Column("segment", sa.String(length=32), nullable=False),
         sa.Column("rules", sa.Text(), nullable=False),
-        sa.Column("tags", Json, nullable=False),
         sa.Column("picked_template", sa.String(length=128), nullable=False),
         sa.Column("picked_at", UtcDateTime(), nullable=True),
         sa.Column("picked_by", sa.String(length=64), nullable=False),
@@ -154,6 +153,16 @@ def upgrade() -> None:
         )
 
     op.create_table(
+        "group_tag",
+        sa.Column("name", sa.String(length=30), nullable=False),
+        sa.Column("chat_id", sa.String(length=64), nullable=False),
+        sa.ForeignKeyConstraint(["chat_id"], ["customer_group.chat_id"]),
+        sa.PrimaryKeyConstraint("name", "chat_id"),
+    )
+    with op.batch_alter_table("group_tag", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_group_tag_chat_id"), ["chat_id"], unique=False)
+
+    op.create_table(
         "group_member",
         sa.Column("chat_id", sa.String(length=64), nullable=False),
         sa.Column("userid", sa.String(length=64), nullable=False),
@@ -210,6 +219,10 @@ def downgrade() -> None:
         batch_op.drop_index("ix_group_member_userid")
 
     op.drop_table("group_member")
+    with op.batch_alter_table("group_tag", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_group_tag_chat_id"))
+
+    op.drop_table("group_tag")
     with op.batch_alter_table("group_digest", schema=None) as batch_op:
         batch_op.drop_index(
             "ix_group_digest_open",
