@@ -181,7 +181,8 @@ class GroupTemplates:
             return list(rows)
 
     async def change(self, number: int, patch: TemplatePatch) -> GroupTemplate:
-        """Change the words at WeCom; groups that chose the X
+        """Change the words at WeCom; groups that chose the greeting say the new ones."""
+        template = await self.get(number)
         if patch.text is not None:
             self._check_variables(patch.text)
         for name in ("name", "text", "attachment"):
