@@ -77,13 +77,14 @@ class Friends:
         )
         return [one for one in map(_friendship, rows) if one.answers]
 
-    def of_customer(self, external_userid: str) -> list[Friendship]:
-        """The guides of one customer, oldest first."""
+    def of_customer(self, external_userid: str, *, half: bool = False) -> list[Friendship]:
+        """The guides of one customer, oldest first; those half added only if asked for."""
         rows = self._store.all(
             "SELECT * FROM friendships WHERE external_userid = ? ORDER BY since, userid",
             external_userid,
         )
-        return [one for one in map(_friendship, rows) if one.answers]
+        found = map(_friendship, rows)
+        return [one for one in found if one.answers or (half and one.half)]
 
     def begin(
         self, userid: str, external_userid: str, *, channel: str, half: bool, now: int

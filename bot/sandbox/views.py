@@ -33,7 +33,13 @@ def shown_customer(platform: Platform, customer: Customer) -> dict[str, Any]:
         "replies_left": REPLIES_PER_WINDOW - session.replies if open_window else 0,
         "window_seconds": left,
         "last": _last(platform, customer.external_userid),
+        "friends": _friends(platform, customer.external_userid),
     }
+
+
+def _friends(platform: Platform, external_userid: str) -> list[dict[str, Any]]:
+    pairs = platform.friends.of_customer(external_userid, half=True)
+    return [{"userid": pair.userid, "half": pair.half} for pair in pairs if not pair.ended]
 
 
 def _last(platform: Platform, external_userid: str) -> dict[str, Any] | None:

@@ -20,6 +20,7 @@ async function start() {
   document.title = `${all.shop_name} · ${word("title")}`;
   find("console").href = all.console_url;
   state.guides = all.guides;
+  setUpScan();
   setUpPhone({ shop: all.shop_name, now: all.now });
   setRecord(all.journal);
   drawFaults(all.faults);
@@ -70,11 +71,44 @@ function drawMore(customer) {
     ...Object.entries(state.guides).slice(0, 1).map(([userid, name]) => item(
       word("take", { name }), { act: "take", userid })),
     item(word("end"), { act: "end" }),
+    ...customer.friends.flatMap((pair) => (pair.half
+      ? [item(word("confirm", { name: state.guides[pair.userid] }), { act: "confirm", userid: pair.userid })]
+      : [item(word("leave"), { act: "leave", userid: pair.userid }),
+        item(word("drop"), { act: "drop", userid: pair.userid })])),
   );
 }
 
+function setUpScan() {
+  find("scan").addEventListener("toggle", safely(async () => {
+    if (!find("scan").open) return;
+    const { items } = await ask("codes");
+    const [userid, name] = Object.entries(state.guides)[0];
+    find("scan-menu").replaceChildren(
+      ...items.slice(0, 8).map((code) => scanItem(codeName(code), { config_id: code.config_id })),
+      ...items.slice(0, 1).map((code) => scanItem(
+        word("scanHalf"), { config_id: code.config_id, half: true })),
+      scanItem(word("scanCard", { name }), { userid }),
+    );
+  }));
+}
+
+const codeName = (code) => `${code.remark || code.state} · ${
+  code.users.map((userid) => state.guides[userid] || userid).join("、")}`;
+
+const scanItem = (text, body) => make("button", {
+  type: "button", textContent: text,
+  on: { click: safely(async () => {
+    find("scan").open = false;
+    const { external_userid: who } = await ask("scan", body);
+    await refreshPeople();
+    await choose(who);
+  }) },
+});
+
 document.addEventListener("click", (event) => {
-  if (!find("more").contains(event.target)) find("more").open = false;
+  for (const id of ["more", "scan"]) {
+    if (!find(id).contains(event.target)) find(id).open = false;
+  }
 });
 
 function listen() {

@@ -19,6 +19,8 @@ const WORDS = {
     empty: "你已添加了{name}，现在可以开始聊天了。", failed: "没有成功：{why}",
     taken: "导购已接入", ended: "会话已结束", entered: "你进入了会话", raw: "原文",
     ms: "毫秒", clear: "清空", voice: "语音", file: "文件", miniprogram: "小程序",
+    scan: "新客扫码加好友", scanCard: "扫{name}的名片（无渠道）", scanHalf: "扫码，等导购通过",
+    leave: "删除导购", drop: "导购删除这位客户", confirm: "{name}通过好友申请",
     asked: "[图片]", ahead: "沙盒时钟已快进 {n} 小时",
   },
   en: {
@@ -43,6 +45,9 @@ const WORDS = {
     failed: "It did not work: {why}", taken: "A guide has joined", ended: "The session has ended",
     entered: "You opened the chat", raw: "Raw", ms: "ms", clear: "Clear", voice: "Voice",
     file: "File", miniprogram: "Mini-program", asked: "[picture]",
+    scan: "Somebody new scans a code", scanCard: "Scan {name}'s own card (no channel)",
+    scanHalf: "Scan, and wait for the guide", leave: "Delete the guide",
+    drop: "The guide deletes this customer", confirm: "{name} adds back",
     ahead: "The sandbox clock is {n} h ahead",
   },
 };
