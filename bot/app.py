@@ -17,6 +17,7 @@ from bot.customers.acquaintance import Acquaintance
 from bot.customers.aftercare import Aftercare
 from bot.customers.channel_codes import ChannelCodes
 from bot.customers.channel_keeper import ChannelKeeper
+from bot.customers.channel_posters import ChannelPosters
 from bot.customers.channels import Channels
 from bot.customers.contacts import Contacts
 from bot.customers.funnel import Funnel, load_funnel
@@ -303,6 +304,7 @@ class Bot:
         app[keys.TEACHING] = self.teaching
         app[keys.TRAIN] = self.trainer.train
         app[keys.CHANNELS] = self.channels
+        app[keys.POSTERS] = ChannelPosters(self.ground.http, self.ground.settings.greetings)
         app[keys.DEAD_LETTERS] = DeadLetters(self.ground.database, self.ground.clock)
         app[keys.CONTACTS] = self.contacts
         app[keys.CONVERSATIONS] = self.conversations

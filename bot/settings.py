@@ -227,6 +227,7 @@ class GreetingSettings(_Section):
     tell_guides: bool = True
     tag_group: str = Field("渠道来源", min_length=1, max_length=30)
     poster_font: Path | None = None
+    poster_logo: Path | None = None
 
     @field_validator("attachments", "segments", mode="before")
     @classmethod

@@ -7,6 +7,7 @@ from typing import Protocol
 from aiohttp import web
 
 from bot.clock import Clock
+from bot.customers.channel_posters import ChannelPosters
 from bot.customers.channels import Channels
 from bot.customers.contacts import Contacts
 from bot.customers.funnel import Funnel
@@ -38,6 +39,7 @@ INBOX = web.AppKey("inbox", Inbox)
 CALLBACK = web.AppKey("callback", Callback)
 DEAD_LETTERS = web.AppKey("dead_letters", DeadLetters)
 DECISIONS = web.AppKey("decisions", Decisions)
+POSTERS = web.AppKey("posters", ChannelPosters)
 CHANNELS = web.AppKey("channels", Channels)
 CONTACTS = web.AppKey("contacts", Contacts)
 CONVERSATIONS = web.AppKey("conversations", Conversations)

@@ -10,10 +10,11 @@ from pydantic import BaseModel, Field
 from sqlalchemy import func, select
 
 from bot.customers.channel_draft import ChannelDraft, ChannelPatch
+from bot.customers.channel_posters import CONTENT_TYPES, Format
 from bot.errors import NotFound, Unprocessable, WeComError
 from bot.store.channel_tables import Channel, Greeting, GreetingOutcome
-from bot.web.api.endpoint import Body, Endpoint, path_id
-from bot.web.keys import CHANNELS, DATABASE, SETTINGS
+from bot.web.api.endpoint import Body, Endpoint, path_id, read_query
+from bot.web.keys import CHANNELS, DATABASE, POSTERS, SETTINGS
 
 
 class ChannelQuery(Body):
@@ -56,6 +57,14 @@ class ChannelList(BaseModel):
 class Deleted(BaseModel):
     id: int
     status: str = "deleted"
+
+
+class PosterQuery(Body):
+    """`copies` counts only for `pdf`; an empty caption leaves the code alone."""
+
+    format: Format = "png"
+    caption: str | None = Field(None, max_length=60)
+    copies: int = Field(6, ge=1, le=120)
 
 
 class GreetingQuery(Body):
@@ -113,6 +122,21 @@ async def change(request: web.Request, query: object, body: ChannelPatch) -> Cha
 async def delete(request: web.Request, query: object, body: None) -> Deleted:
     await request.app[CHANNELS].delete(path_id(request))
     return Deleted(id=path_id(request))
+
+
+async def draw(request: web.Request) -> web.Response:
+    """The channel's code with logo and caption, to show or to print."""
+    query = read_query(PosterQuery, request)
+    channel = await request.app[CHANNELS].get(path_id(request))
+    picture = await request.app[POSTERS].draw(
+        channel, query.format, caption=query.caption, copies=query.copies
+    )
+    name = f"channel-{channel.id}.{query.format}"
+    return web.Response(
+        body=picture,
+        content_type=CONTENT_TYPES[query.format],
+        headers={"Content-Disposition": f'inline; filename="{name}"'},
+    )
 
 
 async def list_greetings(request: web.Request, query: GreetingQuery, body: None) -> GreetingList:

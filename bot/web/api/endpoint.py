@@ -130,6 +130,11 @@ def _wording(item: Any) -> str:
     return _WORDINGS.get(item["type"]) or str(item["msg"]).removeprefix("Value error, ")
 
 
+def read_query(model: type[Model], request: web.Request) -> Model:
+    """The query of a request that answers with something else than JSON."""
+    return _read(model, dict(request.query), place="参数")
+
+
 def path_id(request: web.Request) -> int:
     """The numeric `{id}` of the path; anything else is as good as unknown."""
     raw = request.match_info["id"]
