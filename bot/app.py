@@ -43,6 +43,7 @@ from bot.dialogue.policy import Policy
 from bot.dialogue.pulling import Puller, Reconciler, request_pulls
 from bot.dialogue.teaching import Teaching
 from bot.errors import SettingsError
+from bot.groups.groups import Groups
 from bot.nlu import Trainer, builtin_engine, in_front
 from bot.settings import Settings
 from bot.shop import catalogue_folder, choosing_rules, seed_library, shop_variables
@@ -213,6 +214,7 @@ class Bot:
             ground.database, self.client, ground.clock, on_wanted=self.puller.nudge
         )
         self.router = EventRouter(ground.database, ground.clock)
+        self._wire_groups()
         self._wire_contacts()
         self.events = Worker(
             ground.database,
@@ -232,6 +234,19 @@ class Bot:
             settings.wecom, ground.clock, max_bytes=settings.http.max_callback_bytes
         )
 
+    def _wire_groups(self) -> None:
+        ground = self.ground
+        self.groups = Groups(
+            ground.database,
+            self.client,
+            ground.clock,
+            ground.settings.groups,
+            zone=ground.settings.shop.zone,
+            media=self.greeting_media,
+            variables=shop_variables(ground.settings.shop),
+        )
+        self.groups.add_to(self.router)
+
     def _wire_contacts(self) -> None:
         ground = self.ground
         self.contacts = Contacts(
@@ -243,6 +258,7 @@ class Bot:
             name=self.name,
             intents=ground.taxonomy.names,
             labels={intent.name: intent.zh for intent in ground.taxonomy.intents},
+            groups=self.groups.sync.read_all,
         )
         self.contacts.add_to(self.router)
 
@@ -277,6 +293,7 @@ class Bot:
             "channels": self.keeper.run,
             "live": self.hub.run,
             **self.contacts.loops,
+            **self.groups.loops,
         }
 
     async def take_over(self) -> None:
@@ -304,6 +321,7 @@ class Bot:
         app[keys.TEACHING] = self.teaching
         app[keys.TRAIN] = self.trainer.train
         app[keys.CHANNELS] = self.channels
+        app[keys.GROUPS] = self.groups
         app[keys.POSTERS] = ChannelPosters(self.ground.http, self.ground.settings.greetings)
         app[keys.DEAD_LETTERS] = DeadLetters(self.ground.database, self.ground.clock)
         app[keys.CONTACTS] = self.contacts

@@ -204,7 +204,7 @@ class GroupTemplates:
             await self._client.group_chats.delete_template(template.template_id)
         await self._write(number, status=TemplateStatus.DELETED, deleted_at=self._clock.now())
 
-    async def preview(self, template: GroupTemplate) -> str:
+    def preview(self, template: GroupTemplate) -> str:
         """The greeting as a member reads it, as far as its variables are known."""
         values = {**self._variables, KF_LINK: template.kf_link or self._variables.get(KF_LINK, "")}
         try:

@@ -16,6 +16,7 @@ from bot.delivery.inbox import Inbox
 from bot.dialogue.conversations import Conversations
 from bot.dialogue.decisions import Decisions
 from bot.dialogue.teaching import Teaching
+from bot.groups.groups import Groups
 from bot.settings import Settings
 from bot.store.database import Database
 from bot.web.live import Hub
@@ -42,6 +43,7 @@ DECISIONS = web.AppKey("decisions", Decisions)
 POSTERS = web.AppKey("posters", ChannelPosters)
 CHANNELS = web.AppKey("channels", Channels)
 CONTACTS = web.AppKey("contacts", Contacts)
+GROUPS = web.AppKey("groups", Groups)
 CONVERSATIONS = web.AppKey("conversations", Conversations)
 TEACHING = web.AppKey("teaching", Teaching)
 TRAIN = web.AppKey("train", Train)

@@ -16,6 +16,8 @@ from bot.web.api import (
     customers,
     dead_letters,
     events,
+    group_greetings,
+    groups,
     nlu,
     suggestions,
 )
@@ -31,6 +33,8 @@ ENDPOINTS = (
     *contacts.ENDPOINTS,
     *events.ENDPOINTS,
     *channels.ENDPOINTS,
+    *groups.ENDPOINTS,
+    *group_greetings.ENDPOINTS,
     *conversations.ENDPOINTS,
     *dead_letters.ENDPOINTS,
     *nlu.ENDPOINTS,
