@@ -11,6 +11,7 @@ import typer
 
 from bot import __version__
 from bot.commands import (
+    channels,
     console,
     customers,
     db,
@@ -46,6 +47,7 @@ app.add_typer(teaching.app, name="nlu")
 app.add_typer(db.app, name="db")
 app.add_typer(console.app, name="console")
 app.add_typer(deliveries.app, name="deliveries")
+app.add_typer(channels.app, name="channels")
 
 
 def _show_version(wanted: bool) -> None:
