@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+from apishop import api as api
+from apishop import api_on_both as api_on_both
+from apishop import small_model as small_model
 from corp import clock as clock
 from corp import connect as connect
 from corp import database as database
