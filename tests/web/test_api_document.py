@@ -21,6 +21,12 @@ OPERATIONS = [
 ]
 
 
+BESIDE_THE_TABLE = {
+    ("get", "/api/v1/openapi.json"),
+    ("get", "/api/v1/channels/{id}/qr"),  # a picture
+}
+
+
 def references(value: Any) -> Iterator[str]:
     if isinstance(value, dict):
         for key, item in value.items():
@@ -87,7 +93,7 @@ def test_what_is_served_is_what_is_written() -> None:
         and route.method not in {"HEAD", "OPTIONS"}
     }
     written = {(method, path) for method, path, _ in OPERATIONS}
-    assert served - written == {("get", "/api/v1/openapi.json")}
+    assert served - written == BESIDE_THE_TABLE
     assert written <= served
 
 
