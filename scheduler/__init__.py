@@ -18,6 +18,7 @@ from scheduler.content import Content as Content
 from scheduler.context import PlanContext as PlanContext
 from scheduler.dispatch import dispatch_refusal as dispatch_refusal
 from scheduler.enrolling import Occurrence as Occurrence
+from scheduler.enrolling import begin as begin
 from scheduler.enrolling import birthday_start as birthday_start
 from scheduler.enrolling import enrol as enrol
 from scheduler.enrolling import enrol_group as enrol_group
@@ -27,6 +28,8 @@ from scheduler.enrolment import Customer as Customer
 from scheduler.enrolment import Enrolment as Enrolment
 from scheduler.enrolment import KfWindow as KfWindow
 from scheduler.enrolment import Signal as Signal
+from scheduler.enrolment import enrolment_from_dict as enrolment_from_dict
+from scheduler.enrolment import touch_id as touch_id
 from scheduler.errors import BudgetError as BudgetError
 from scheduler.errors import CalendarError as CalendarError
 from scheduler.errors import JourneyError as JourneyError
@@ -64,6 +67,7 @@ from scheduler.reading.loading import load_journeys as load_journeys
 from scheduler.reading.loading import parse_journeys as parse_journeys
 from scheduler.rules import Rule as Rule
 from scheduler.ticker import Ticker as Ticker
+from scheduler.timing import due_of as due_of
 from scheduler.timing import next_due as next_due
 from scheduler.touches import ContentRef as ContentRef
 from scheduler.touches import Touch as Touch

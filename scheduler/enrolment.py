@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
 from .journey import Audience, Journey, SignalKind, Step
 from .rules import Rule
@@ -113,6 +114,46 @@ class Enrolment:
             not_before=None,
             deferred_by=None,
         )
+
+    def as_dict(self) -> dict[str, Any]:
+        """JSON for a database row; `enrolment_from_dict` reads it back to an equal one."""
+        return {
+            "journey": self.journey,
+            "audience": self.audience.value,
+            "subject": self.subject,
+            "segment": self.segment,
+            "started_at": self.started_at.isoformat(),
+            "since": self.since.isoformat(),
+            "cycle": self.cycle,
+            "guides": list(self.guides),
+            "signals": [[one.kind.value, one.at.isoformat(), one.value] for one in self.signals],
+            "position": self.position,
+            "settled": [[step, at.isoformat()] for step, at in self.settled],
+            "not_before": self.not_before.isoformat() if self.not_before else None,
+            "deferred_by": self.deferred_by.value if self.deferred_by else None,
+            "ended_by": self.ended_by.value if self.ended_by else None,
+        }
+
+
+def enrolment_from_dict(data: Mapping[str, Any]) -> Enrolment:
+    """Read back what `Enrolment.as_dict` gave."""
+    moment = datetime.fromisoformat
+    return Enrolment(
+        journey=data["journey"],
+        audience=Audience(data["audience"]),
+        subject=data["subject"],
+        segment=data["segment"],
+        started_at=moment(data["started_at"]),
+        since=moment(data["since"]),
+        cycle=data["cycle"],
+        guides=tuple(data["guides"]),
+        signals=tuple(Signal(SignalKind(k), moment(at), v) for k, at, v in data["signals"]),
+        position=data["position"],
+        settled=tuple((step, moment(at)) for step, at in data["settled"]),
+        not_before=moment(data["not_before"]) if data["not_before"] else None,
+        deferred_by=Rule(data["deferred_by"]) if data["deferred_by"] else None,
+        ended_by=Rule(data["ended_by"]) if data["ended_by"] else None,
+    )
 
 
 def next_step(journey: Journey, enrolment: Enrolment) -> Step | None:

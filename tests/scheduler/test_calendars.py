@@ -22,8 +22,8 @@ EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 moments = st.integers(0, 36_000 * 86_400).map(lambda seconds: EPOCH + timedelta(seconds=seconds))
 
 
-def shanghai(*parts: int) -> datetime:
-    return datetime(*parts, tzinfo=SHANGHAI).astimezone(UTC)
+def shanghai(year: int, month: int, day: int, hour: int, minute: int) -> datetime:
+    return datetime(year, month, day, hour, minute, tzinfo=SHANGHAI).astimezone(UTC)
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from collections import Counter
 from datetime import date, timedelta
 from itertools import pairwise
@@ -7,7 +8,17 @@ from itertools import pairwise
 from hypothesis import HealthCheck, given, settings
 from worlds import World, worlds
 
-from scheduler import Audience, Rule, SignalKind, Touch, Way, plan
+from scheduler import (
+    Audience,
+    Customer,
+    Enrolment,
+    Rule,
+    SignalKind,
+    Touch,
+    Way,
+    enrolment_from_dict,
+    plan,
+)
 from scheduler.timing import posting_days
 
 quick = settings(
@@ -130,7 +141,7 @@ def test_quiet_hours_windows_and_day_kinds_hold(world: World) -> None:
 @quick
 @given(worlds())
 def test_the_same_input_gives_the_same_plan_whatever_its_order(world: World) -> None:
-    def outcome(enrolments: list, customers: tuple) -> list[Touch]:
+    def outcome(enrolments: list[Enrolment], customers: tuple[Customer, ...]) -> list[Touch]:
         made = plan(
             world.journeys,
             enrolments,
@@ -176,6 +187,13 @@ def test_every_skip_and_move_names_its_rule(world: World) -> None:
         if touch.rule is not None:
             assert isinstance(touch.rule, Rule)
             assert touch.rule.zh in touch.explanation
+
+
+@quick
+@given(worlds())
+def test_enrolments_survive_being_stored(world: World) -> None:
+    for one in world.run().enrolments:
+        assert enrolment_from_dict(json.loads(json.dumps(one.as_dict()))) == one
 
 
 def _posts_of(world: World, cohorts: tuple[str, ...]) -> Counter[date]:

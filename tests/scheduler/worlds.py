@@ -61,14 +61,14 @@ TICKS = (1, 1, 1, 2, 3, 6, 12, 24, 168, 30, -2, -26)
 def contact_journey(rng: Random, number: int, theme: StepKind | None) -> Journey:
     """With a theme, many steps of one kind in little time, so that its limit is reached."""
     if theme is None:
-        hours, kinds = sorted(rng.choices(range(120), k=rng.randint(1, 9))), KINDS
+        hours = sorted(rng.choices(range(120), k=rng.randint(1, 9)))
     else:
-        hours, kinds = sorted(rng.choices(range(40), k=9)), (theme,)
+        hours = sorted(rng.choices(range(40), k=9))
     steps = tuple(
         Step(
             id=f"s{index}",
             purpose="关心",
-            kind=rng.choice(kinds),
+            kind=theme or rng.choice(KINDS),
             timing=Timing(Offset(timedelta(hours=each))),
             content=CONTENT,
             window=rng.choice(WINDOWS),
