@@ -8,7 +8,7 @@ from pathlib import Path
 
 from aiohttp import web
 
-from . import control
+from . import control, group_control
 from .endpoint import serve_call
 from .keys import CLOSING, PLATFORM, SENDER
 from .platform import Platform
@@ -34,6 +34,7 @@ def create_app(settings: SandboxSettings, platform: Platform | None = None) -> w
     app[SENDER] = CallbackSender(app[PLATFORM])
     app[CLOSING] = asyncio.Event()
     app.add_routes(control.routes())
+    app.add_routes(group_control.routes())
     app.router.add_route("*", "/cgi-bin/{api:.+}", serve_call)
     app.router.add_get("/", page)
     app.router.add_static("/static/", STATIC)

@@ -13,11 +13,12 @@ from .clock import TurnableClock
 from .customers import Customer, Customers
 from .faults import Faults
 from .friends import Friends
+from .groups import Groups
 from .journal import Journal, Line
 from .media import MediaShelf
 from .meter import Meter
 from .msgtypes import MSGTYPES
-from .pushes import ContactPush, Push
+from .pushes import ContactPush, GroupPush, Push
 from .sample import DEFAULT_ACCOUNT, seed
 from .sessions import Sessions, State
 from .settings import SandboxSettings
@@ -58,6 +59,7 @@ class Platform:
         self.meter = Meter(self.clock)
         self.people = Customers(self.store)
         self.friends = Friends(self.store)
+        self.groups = Groups(self.store)
         self.sessions = Sessions(self.store)
         self.timeline = Timeline(self.store)
         self.media = MediaShelf(self.store)
@@ -205,6 +207,23 @@ class Platform:
             self._pushed,
             self.settings.corp_id,
             "change_external_contact",
+            "",
+            "",
+            self.now(),
+            tuple((ids | fields).items()),
+        )
+        return self._emit(push)
+
+    def notify_group(
+        self, chat_id: str, change_type: str, **fields: str | tuple[str, ...]
+    ) -> Push:
+        """Emit one `change_external_chat`; the group's data follow about two seconds later."""
+        self._pushed += 1
+        ids: dict[str, str | tuple[str, ...]] = {"ChatId": chat_id, "ChangeType": change_type}
+        push = GroupPush(
+            self._pushed,
+            self.settings.corp_id,
+            "change_external_chat",
             "",
             "",
             self.now(),

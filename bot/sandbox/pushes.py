@@ -74,6 +74,50 @@ class ContactPush(Push):
         )
 
 
+GROUP_CHANGES = {
+    "create": ("有新的客户群", "a new group"),
+    "dismiss": ("客户群解散了", "a group was dismissed"),
+    "add_member": ("有人进群", "people joined a group"),
+    "del_member": ("有人退群", "people left a group"),
+    "change_owner": ("群主换人了", "a group has another owner"),
+    "change_name": ("群改名了", "a group was renamed"),
+    "change_notice": ("群公告有改动", "a group's notice was changed"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class GroupPush(Push):
+    """A change of a customer group; a tuple is written as a list of items."""
+
+    fields: tuple[tuple[str, str | tuple[str, ...]], ...] = ()
+
+    @property
+    def words(self) -> tuple[str, str]:
+        """What changed."""
+        told = dict(self.fields)
+        change = str(told.get("UpdateDetail") or told.get("ChangeType", ""))
+        return GROUP_CHANGES.get(change, (change, change))
+
+    def xml(self) -> str:
+        """The plain text as the platform writes it."""
+        inner = "".join(f"<{name}>{_value(value)}</{name}>" for name, value in self.fields)
+        return (
+            "<xml>"
+            f"<ToUserName><![CDATA[{self.corp_id}]]></ToUserName>"
+            "<FromUserName><![CDATA[sys]]></FromUserName>"
+            f"<CreateTime>{self.created_at}</CreateTime>"
+            "<MsgType><![CDATA[event]]></MsgType>"
+            f"<Event><![CDATA[{self.event}]]></Event>"
+            f"{inner}</xml>"
+        )
+
+
+def _value(value: str | tuple[str, ...]) -> str:
+    if isinstance(value, tuple):
+        return "".join(f"<Item><![CDATA[{one}]]></Item>" for one in value)
+    return value if value.isdigit() else f"<![CDATA[{value}]]>"
+
+
 def envelope_xml(corp_id: str, agent_id: int, encrypted: str) -> str:
     """The body that is posted."""
     return (

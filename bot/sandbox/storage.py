@@ -74,6 +74,16 @@ CREATE TABLE IF NOT EXISTS corp_tags (
     tag_id TEXT PRIMARY KEY, group_id TEXT NOT NULL, name TEXT NOT NULL,
     created_at INTEGER NOT NULL, position INTEGER NOT NULL DEFAULT 0,
     foreign_app INTEGER NOT NULL DEFAULT 0, UNIQUE (group_id, name));
+CREATE TABLE IF NOT EXISTS group_states (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT, chat_id TEXT NOT NULL, at INTEGER NOT NULL,
+    body TEXT NOT NULL);
+CREATE INDEX IF NOT EXISTS group_states_by_chat ON group_states (chat_id, seq);
+CREATE TABLE IF NOT EXISTS group_templates (
+    template_id TEXT PRIMARY KEY, body TEXT NOT NULL, notified INTEGER NOT NULL DEFAULT 0);
+CREATE TABLE IF NOT EXISTS group_greetings (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT, chat_id TEXT NOT NULL, names TEXT NOT NULL,
+    text TEXT NOT NULL, at INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS join_ways (config_id TEXT PRIMARY KEY, body TEXT NOT NULL);
 """
 
 

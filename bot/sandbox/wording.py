@@ -39,6 +39,16 @@ APIS: dict[str, tuple[str, str]] = {
     "externalcontact/edit_corp_tag": ("修改企业标签", "edit a corp tag"),
     "externalcontact/del_corp_tag": ("删除企业标签", "delete corp tags"),
     "externalcontact/mark_tag": ("给客户打标签", "mark a customer"),
+    "externalcontact/groupchat/list": ("列出客户群", "list groups"),
+    "externalcontact/groupchat/get": ("读取客户群", "read a group"),
+    "externalcontact/groupchat/add_join_way": ("新建入群活码", "make a group code"),
+    "externalcontact/groupchat/get_join_way": ("读取入群活码", "read a group code"),
+    "externalcontact/groupchat/update_join_way": ("修改入群活码", "change a group code"),
+    "externalcontact/groupchat/del_join_way": ("删除入群活码", "delete a group code"),
+    "externalcontact/group_welcome_template/add": ("新建入群欢迎语", "add a group greeting"),
+    "externalcontact/group_welcome_template/edit": ("修改入群欢迎语", "edit a group greeting"),
+    "externalcontact/group_welcome_template/get": ("读取入群欢迎语", "read a group greeting"),
+    "externalcontact/group_welcome_template/del": ("删除入群欢迎语", "delete a group greeting"),
     "user/get": ("查询成员", "read a member"),
 }
 STATES: dict[State, tuple[str, str]] = {
