@@ -12,6 +12,7 @@ from bot.customers.contact_reading import ContactReader
 from bot.customers.corp_tags import TagBook
 from bot.customers.funnel import Funnel
 from bot.customers.portrait_desk import PortraitDesk
+from bot.customers.remarks import Remarks
 from bot.customers.sync import Synchroniser
 from bot.customers.sync_journey import Tools
 from bot.customers.tag_names import TagNameKeeper
@@ -57,6 +58,7 @@ class Contacts:
         self.events = ContactEvents(clock, stage=funnel.initial, on_reading=self.reader.nudge)
         self.behaviour = BehaviourBook(database, clock, funnel)
         self.portraits = PortraitDesk(database, clock)
+        self.remarks = Remarks(database, client, clock)
         self.tag_names = TagNameKeeper(database, clock)
         self.auto_tagger = AutoTagger(
             database,

@@ -6,23 +6,22 @@ a conversation or a suggestion, need not tell us.
 
 from __future__ import annotations
 
+import pkgutil
 from collections.abc import Iterator
 from datetime import datetime
+from importlib import import_module
 from typing import Any
 
 from sqlalchemy import Table, delete, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+import bot.store
 from bot.clock import Clock
 from bot.customers.erasures import digest_of
 from bot.errors import NotFound
-from bot.store import channel_tables, contact_tables, nlu_tables
 from bot.store.contact_tables import Erasure
 from bot.store.database import Database
 from bot.store.tables import Base, Conversation, Customer, InboxEvent, Suggestion
-
-TABLES = (channel_tables, contact_tables, nlu_tables)
-"""Modules whose tables must be known by now, so that none is forgotten."""
 
 _OWNERS = ("external_userid", "customer")
 
@@ -81,6 +80,7 @@ async def _known(session: AsyncSession, external_userid: str) -> None:
 
 def _about(external_userid: str) -> Iterator[tuple[Table, Any]]:
     """Tables with the condition for one customer's rows, each after those it refers to."""
+    _know_all_tables()
     conversations = select(Conversation.id).where(Conversation.external_userid == external_userid)
     suggestions = select(Suggestion.id).where(Suggestion.external_userid == external_userid)
     for table in Base.metadata.sorted_tables:
@@ -95,6 +95,13 @@ def _about(external_userid: str) -> Iterator[tuple[Table, Any]]:
             owners.append(table.c.suggestion_id.in_(suggestions))
         if owners:
             yield table, or_(*owners)
+
+
+def _know_all_tables() -> None:
+    """A command imports few rooms, yet no table may be forgotten."""
+    for module in pkgutil.iter_modules(bot.store.__path__, "bot.store."):
+        if module.name.endswith("tables"):
+            import_module(module.name)
 
 
 def _plain(row: Any) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from bot.customers.contact_events import open_relations
 from bot.customers.portrait import LABELS
 from bot.customers.tagging import want_tags
 from bot.customers.timeline import SOURCES, Entry, Place, timeline
-from bot.errors import BadRequest, NotFound, Unprocessable
+from bot.errors import BadRequest, NotFound, Unprocessable, WeComError
 from bot.store.contact_tables import PortraitFact
 from bot.web.api.cursors import read_cursor, write_cursor
 from bot.web.api.customers import BY_API, known_customer, path_customer
@@ -78,6 +78,20 @@ class TagWish(Body):
     remove: list[str] = Field(default_factory=list, max_length=20)
     group: str = Field("机器人", min_length=1, max_length=30)
     guide: str | None = Field(None, max_length=64)
+
+
+class RemarkChange(Body):
+    """What is given is set; WeCom allows 20 characters of remark and 150 of description."""
+
+    guide: str = Field(min_length=1, max_length=64)
+    remark: str | None = None
+    description: str | None = None
+    mobiles: list[str] | None = Field(None, max_length=5)
+
+
+class RemarkDone(BaseModel):
+    external_userid: str
+    guide: str
 
 
 class TagsPromised(BaseModel):
@@ -164,6 +178,20 @@ def _fact(request: web.Request, fact: PortraitFact) -> FactView:
     )
 
 
+async def change_remark(request: web.Request, query: object, body: RemarkChange) -> RemarkDone:
+    who = path_customer(request)
+    if "\\u0000" in body.model_dump_json():
+        raise Unprocessable("请求体有误：不能含有空字符")
+    await request.app[CONTACTS].remarks.change(
+        body.guide,
+        who,
+        remark=body.remark,
+        description=body.description,
+        mobiles=body.mobiles,
+    )
+    return RemarkDone(external_userid=who, guide=body.guide)
+
+
 async def change_tags(request: web.Request, query: object, body: TagWish) -> TagsPromised:
     who, now = path_customer(request), request.app[CLOCK].now()
     names = [name.strip() for name in body.add if name.strip()]
@@ -220,6 +248,15 @@ ENDPOINTS = (
         FactView,
         body=FactDecision,
         errors=(NotFound, Unprocessable),
+    ),
+    Endpoint(
+        "PATCH",
+        "/customers/{external_userid}/remark",
+        change_remark,
+        "修改导购对客户的备注、描述和电话，同时写到企业微信",
+        RemarkDone,
+        body=RemarkChange,
+        errors=(NotFound, Unprocessable, WeComError),
     ),
     Endpoint(
         "POST",
