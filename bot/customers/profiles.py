@@ -20,6 +20,7 @@ from bot.store.database import Database
 from bot.store.tables import Customer, StageMove
 from bot.store.upsert import insert_new
 from bot.wecom.client import WeComClient
+from bot.wecom.storable import storable
 
 _BATCH = 100  # WeCom: kf/customer/batchget takes at most 100 ids
 _RETRY = timedelta(minutes=2)
@@ -123,22 +124,28 @@ class ProfileReader:
                 .values(profile_due_at=self._clock.now() + pause)
             )
 
-    async def _save(self, ids: Sequence[str], profiles: Sequence[Mapping[str, Any]]) -> None:
+    async def _save(self, ids: Sequence[str], answered: Sequence[Any]) -> None:
+        profiles = [storable(profile) for profile in answered if isinstance(profile, Mapping)]
         async with self._database.write() as session:
             await session.execute(
                 update(Customer)
                 .where(Customer.external_userid.in_(ids))
                 .values(profile_due_at=None)
             )
-            await unpark(session, unionids=[profile.get("unionid") for profile in profiles])
+            await unpark(session, unionids=[_unionid(profile) for profile in profiles])
             for profile in profiles:
                 await session.execute(
                     update(Customer)
-                    .where(Customer.external_userid == profile.get("external_userid"))
+                    .where(Customer.external_userid == str(profile.get("external_userid") or ""))
                     .values(
                         name=str(profile.get("nickname") or "")[:128],
                         avatar=str(profile.get("avatar") or "")[:512],
-                        gender=int(profile.get("gender") or 0),
-                        unionid=profile.get("unionid") or None,
+                        gender=gender if (gender := profile.get("gender")) in (1, 2) else 0,
+                        unionid=_unionid(profile),
                     )
                 )
+
+
+def _unionid(profile: Mapping[str, Any]) -> str | None:
+    unionid = profile.get("unionid")
+    return unionid[:64] if isinstance(unionid, str) and unionid else None
