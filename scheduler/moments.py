@@ -101,9 +101,9 @@ class MomentBook:
     def planned_in_week(self, cohorts: Sequence[str], monday: date) -> int:
         return self._schedule.in_week(cohorts, monday) * self._weight
 
-    def seen_on(self, cohorts: Sequence[str], day: date) -> int:
-        """Posts planned or sent to these cohorts on that day."""
-        journeys = self._periods.get(("day", day), {})
+    def seen(self, cohorts: Sequence[str], period: tuple[str, date]) -> int:
+        """Posts planned or sent to these cohorts in a day, week or month by its first day."""
+        journeys = self._periods.get(period, {})
         return sum(posts[name] for posts in journeys.values() for name in cohorts)
 
     def _most_seen(self, period: tuple[str, date], journey: str, cohort: str) -> int:

@@ -10,7 +10,7 @@ from datetime import date, datetime, timedelta
 from .budget import Budget
 from .calendars import WorkCalendar
 from .enrolment import Customer, KfWindow
-from .journey import Audience, Way
+from .journey import Audience, StepKind, Way
 from .moments import MomentBook, MomentSchedule
 from .rules import Rule
 from .touches import Touch, TouchStatus
@@ -180,18 +180,21 @@ class Ledger:
         """All limits of one customer at `at`, for pages and the API."""
         subject = (Audience.CUSTOMER, customer.external_userid)
         day, week, rule = self._day(at), self._week(at), self.budget.mass_rule
-        moments_day = self._moments.planned_on(customer.cohorts, day)
-        moments_week = self._moments.planned_in_week(customer.cohorts, week)
+        weight = self.budget.fatigue.weight(StepKind.MOMENT)
+        posts_day, posts_week = (
+            self._moments.seen(customer.cohorts, period)
+            for period in (("day", day), ("week", week))
+        )
         closes = customer.kf.opened_at + self.budget.kf_window if customer.kf else None
         kf_open = closes is not None and at < closes
         return Usage(
-            day=Use(self._days[subject, day] + moments_day, self.budget.fatigue.per_day),
-            week=Use(self._weeks[subject, week] + moments_week, self.budget.fatigue.per_week),
+            day=Use(self._days[subject, day] + posts_day * weight, self.budget.fatigue.per_day),
+            week=Use(
+                self._weeks[subject, week] + posts_week * weight, self.budget.fatigue.per_week
+            ),
             mass_send=Use(self._mass[subject, rule.period_of(day)], rule.limit_on(day)),
             mass_period=rule.period_zh,
-            moments_day=Use(
-                self._moments.seen_on(customer.cohorts, day), self.budget.moments_per_day
-            ),
+            moments_day=Use(posts_day, self.budget.moments_per_day),
             kf=Use(
                 self._kf_used(subject, customer.kf) if kf_open else 0,
                 self.budget.kf_messages if kf_open else 0,
