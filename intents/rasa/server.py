@@ -20,7 +20,7 @@ from intents.rasa.environment import Environment
 HOST, PORT = "127.0.0.1", 5005
 TOKEN_VARIABLE = "BOT_NLU__RASA_TOKEN"  # noqa: S105
 _WARM_UP = ("你好", "这个多少钱", "什么时候发货 能不能走顺丰")
-_READY_SECONDS = 180.0
+_READY_SECONDS = 300.0
 _STOP_SECONDS = 15.0
 _LOOK_EVERY_SECONDS = 0.25
 _ONE_ANSWER = aiohttp.ClientTimeout(total=10)
