@@ -45,6 +45,8 @@ from bot.dialogue.teaching import Teaching
 from bot.errors import SettingsError
 from bot.groups.groups import Groups
 from bot.nlu import Trainer, builtin_engine, in_front
+from bot.outreach.outreach import Outreach, Ties
+from bot.outreach.plans import SHIPPED_JOURNEYS, load_plans
 from bot.settings import Settings
 from bot.shop import catalogue_folder, choosing_rules, seed_library, shop_variables
 from bot.store.channel_tables import Greeting, GuideNotice
@@ -104,11 +106,16 @@ class Bot:
         self._wire_greeting()
         self._wire_dialogue()
         self._wire_receiving()
+        self._wire_outreach()
 
     def _wire_sending(self) -> None:
         ground = self.ground
         self.media = MediaLibrary(
-            ground.database, self.client, ground.clock, root=catalogue_folder(ground.settings)
+            ground.database,
+            self.client,
+            ground.clock,
+            root=catalogue_folder(ground.settings),
+            more=[ground.settings.outreach.journeys or SHIPPED_JOURNEYS],
         )
         sender = Sender(ground.database, self.client, self.media, ground.clock)
         self.outbox = Worker(
@@ -262,6 +269,28 @@ class Bot:
         )
         self.contacts.add_to(self.router)
 
+    def _wire_outreach(self) -> None:
+        """Outreach is off until an operator has looked at the plans."""
+        ground = self.ground
+        self.outreach: Outreach | None = None
+        if not ground.settings.outreach.enabled:
+            return
+        variables = shop_variables(ground.settings.shop)
+        plans = load_plans(ground.settings, variables=variables, stages=ground.funnel.names)
+        ties = Ties(
+            client=self.client,
+            media=self.media,
+            library=self.library,
+            tags=self.contacts.tags,
+            funnel=ground.funnel,
+            variables=variables,
+            name=self.name,
+            on_send=self.outbox.nudge,
+            on_notice=self.notices.nudge,
+            on_tags=self.contacts.tag_jobs.nudge,
+        )
+        self.outreach = Outreach(ground.database, ground.clock, ground.settings, plans, ties)
+
     async def _events_arrive(self, session: AsyncSession, events: Sequence[InboundEvent]) -> None:
         """Runs in the transaction that stores the callbacks."""
         now = self.ground.clock.now()
@@ -293,6 +322,7 @@ class Bot:
             "channels": self.keeper.run,
             "live": self.hub.run,
             **self.contacts.loops,
+            **(self.outreach.loops if self.outreach else {}),
             **self.groups.loops,
         }
 
@@ -327,6 +357,7 @@ class Bot:
         app[keys.CONTACTS] = self.contacts
         app[keys.CONVERSATIONS] = self.conversations
         app[keys.HUB] = self.hub
+        app[keys.OUTREACH] = self.outreach
         app.on_shutdown.append(self._close_streams)
         return app
 
@@ -387,6 +418,8 @@ async def running(bot: Bot) -> AsyncIterator[None]:
     ticker.every(_LOOK_SECONDS, bot.trainer.look, name="look for a newer model")
     for name, (seconds, job) in bot.contacts.jobs.items():
         ticker.every(seconds, job, name=name)
+    for name, (seconds, step) in (bot.outreach.jobs if bot.outreach else {}).items():
+        ticker.every(seconds, step, name=name)
     ticker.start()
     tasks.append(asyncio.create_task(_once(bot.reconciler.tick)))
     tasks.append(asyncio.create_task(_once(bot.trainer.embed)))

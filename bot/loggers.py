@@ -18,6 +18,7 @@ delivery = structlog.stdlib.get_logger("bot.delivery")
 dialogue = structlog.stdlib.get_logger("bot.dialogue")
 customers = structlog.stdlib.get_logger("bot.customers")
 groups = structlog.stdlib.get_logger("bot.groups")
+outreach = structlog.stdlib.get_logger("bot.outreach")
 web = structlog.stdlib.get_logger("bot.web")
 app = structlog.stdlib.get_logger("bot.app")
 

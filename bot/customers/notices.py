@@ -32,9 +32,8 @@ async def tell_guide(
     now: datetime,
 ) -> None:
     """Promise one notice; the same `kind` `about` the same thing is told only once."""
-    key = hashlib.sha256(f"{kind}|{userid}|{about}".encode()).hexdigest()
     row = {
-        "key": key,
+        "key": notice_key(userid, kind=kind, about=about),
         "lane": f"guide:{userid}"[:200],
         "state": WorkState.READY,
         "due_at": now,
@@ -46,6 +45,11 @@ async def tell_guide(
         "created_at": now,
     }
     await insert_new(session, GuideNotice, [row], unique=["key"], returning=GuideNotice.id)
+
+
+def notice_key(userid: str, *, kind: str, about: str) -> str:
+    """Under what a notice is kept, and told once."""
+    return hashlib.sha256(f"{kind}|{userid}|{about}".encode()).hexdigest()
 
 
 class Herald:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 
@@ -19,18 +20,24 @@ _MAX_BYTES = {"image": 10 * 2**20, "video": 10 * 2**20, "file": 20 * 2**20}
 
 
 class MediaLibrary:
-    """Gives the `media_id` of a local file under `root`.
+    """Gives the `media_id` of a local file under `root`, or under one of `more` folders.
 
     WeCom: temporary media live three days; images and videos ≤ 10 MB, files ≤ 20 MB.
     """
 
     def __init__(
-        self, database: Database, client: WeComClient, clock: Clock, *, root: Path
+        self,
+        database: Database,
+        client: WeComClient,
+        clock: Clock,
+        *,
+        root: Path,
+        more: Sequence[Path] = (),
     ) -> None:
         self._database = database
         self._client = client
         self._clock = clock
-        self._root = root
+        self._roots = (root, *more)
 
     async def media_id(self, kind: str, source: str) -> str:
         """Upload `source` if WeCom does not hold it; raises `GiveUp` when it cannot be read."""
@@ -54,9 +61,17 @@ class MediaLibrary:
         return upload.media_id
 
     def _read(self, kind: str, source: str) -> bytes:
-        path = (self._root / source.replace("\x00", "")).resolve()
-        if "\x00" in source or not path.is_relative_to(self._root.resolve()) or not path.is_file():
+        path = next(filter(None, (_inside(root, source) for root in self._roots)), None)
+        if path is None:
             raise GiveUp(f"话术里的文件不存在：{source}；请放到话术目录下")
         if path.stat().st_size > _MAX_BYTES[kind]:
             raise GiveUp(f"话术里的文件太大：{source}（上限 {_MAX_BYTES[kind] // 2**20} MB）")
         return path.read_bytes()
+
+
+def _inside(root: Path, source: str) -> Path | None:
+    """The file, if there is one that does not lie outside of `root`."""
+    if "\x00" in source:
+        return None
+    path = (root / source).resolve()
+    return path if path.is_relative_to(root.resolve()) and path.is_file() else None

@@ -17,6 +17,7 @@ from bot.dialogue.conversations import Conversations
 from bot.dialogue.decisions import Decisions
 from bot.dialogue.teaching import Teaching
 from bot.groups.groups import Groups
+from bot.outreach.outreach import Outreach
 from bot.settings import Settings
 from bot.store.database import Database
 from bot.web.live import Hub
@@ -48,4 +49,5 @@ CONVERSATIONS = web.AppKey("conversations", Conversations)
 TEACHING = web.AppKey("teaching", Teaching)
 TRAIN = web.AppKey("train", Train)
 HUB = web.AppKey("hub", Hub)
+OUTREACH: web.AppKey[Outreach | None] = web.AppKey("outreach")
 METRICS = web.AppKey("metrics", Metrics)

@@ -20,6 +20,7 @@ from bot.web.api import (
     groups,
     nlu,
     suggestions,
+    touches,
 )
 from bot.web.api.endpoint import PREFIX, add_endpoints
 from bot.web.api.openapi import openapi
@@ -38,6 +39,7 @@ ENDPOINTS = (
     *conversations.ENDPOINTS,
     *dead_letters.ENDPOINTS,
     *nlu.ENDPOINTS,
+    *touches.ENDPOINTS,
 )
 _DOCUMENT = f"{PREFIX}/openapi.json"
 _SIGNABLE = f"{PREFIX}/events"

@@ -1,0 +1,255 @@
+"""Cohorts of newcomers: one corp tag a day and segment, put on once and taken off after use."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import replace
+from datetime import datetime
+
+from sqlalchemy import select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from bot import loggers
+from bot.clock import Clock
+from bot.customers.corp_tags import TagBook
+from bot.customers.tagging import want_tags
+from bot.errors import NotFound, Unprocessable, WeComError
+from bot.outreach.planning import TURN
+from bot.outreach.plans import Plans
+from bot.outreach.walks import cohort_walks, save_walks, walks_of
+from bot.store.contact_tables import CorpTag, TagJob
+from bot.store.database import Database
+from bot.store.outreach_tables import CohortMember, CohortTag
+from bot.store.tables import WorkState
+from bot.store.upsert import insert_new
+from scheduler import (
+    Audience,
+    Cohort,
+    Customer,
+    Journey,
+    Progress,
+    begin_cohort,
+    cohort_of,
+    next_due,
+    retired,
+    tag_name,
+)
+
+_CAUSE = "outreach"
+_LATE = 200
+
+
+class CohortBook:
+    """Knows who belongs to which cohort and keeps the tags at WeCom in step."""
+
+    def __init__(self, database: Database, clock: Clock, plans: Plans, tags: TagBook) -> None:
+        self._database = database
+        self._clock = clock
+        self._plans = plans
+        self._tags = tags
+
+    async def join(
+        self, session: AsyncSession, journey: Journey, person: Customer, *, now: datetime
+    ) -> None:
+        """Put a newcomer into the cohort of now; one who has been in one stays there."""
+        segment = journey.segment_of(person.tags)
+        if segment is None or not person.guides or person.opted_out:
+            return
+        who = person.external_userid
+        if await session.get(CohortMember, (who, journey.id)) is not None:
+            return
+        cohort = cohort_of(journey, segment, now, self._plans.calendar)
+        job = await self._tag(session, journey, cohort, who, person.guides[0], now)
+        row = {
+            "external_userid": who,
+            "journey": journey.id,
+            "cohort": cohort.key,
+            "userid": person.guides[0],
+            "tag_job_id": job,
+            "joined_at": now,
+        }
+        await insert_new(
+            session,
+            CohortMember,
+            [row],
+            unique=["external_userid", "journey"],
+            returning=CohortMember.cohort,
+        )
+        await self._begin(session, journey, cohort, person.guides[0], now)
+
+    async def _tag(
+        self,
+        session: AsyncSession,
+        journey: Journey,
+        cohort: Cohort,
+        who: str,
+        userid: str,
+        now: datetime,
+    ) -> int | None:
+        name = tag_name(journey, cohort)
+        group = journey.cohort.tag_group if journey.cohort else "朋友圈批次"
+        row = {"cohort": cohort.key, "journey": journey.id, "name": name, "group_name": group}
+        await insert_new(session, CohortTag, [row], unique=["cohort"], returning=CohortTag.cohort)
+        job = await want_tags(
+            session,
+            userid,
+            who,
+            names=[name],
+            group=group,
+            cause=_CAUSE,
+            because=f"旅程「{journey.name}」的批次",
+            now=now,
+        )
+        return job.id if job else None
+
+    async def _begin(
+        self, session: AsyncSession, journey: Journey, cohort: Cohort, userid: str, now: datetime
+    ) -> None:
+        """The cohort's own walk begins with its first member; its guides grow with the others."""
+        known = (await walks_of(session, Audience.COHORT, [cohort.key])).get(cohort.key)
+        if known and userid in known[0].guides:
+            return
+        guides = (*known[0].guides, userid) if known else (userid,)
+        calendar = self._plans.calendar
+        day = cohort.day or calendar.local_day(now)
+        walk = begin_cohort(journey, cohort, day, guides, calendar)
+        if known:
+            walk = replace(known[0], guides=guides)
+        await save_walks(session, [Progress(walk, next_due(journey, walk, calendar))])
+
+    async def leave(self, session: AsyncSession, journey: str, who: str, *, now: datetime) -> None:
+        """Take the tag off somebody who left the journey, so that no further post is shown."""
+        member = await session.get(CohortMember, (who, journey))
+        if member is None or member.left_at is not None:
+            return
+        member.left_at = now
+        tag_ids = await _tag_ids(session, [member.cohort])
+        if tag_ids:
+            await want_tags(
+                session,
+                member.userid,
+                who,
+                remove=tag_ids,
+                cause=_CAUSE,
+                because="已离开旅程",
+                now=now,
+            )
+
+    async def leave_all(self, session: AsyncSession, who: str, *, now: datetime) -> None:
+        """Take every cohort tag off somebody who wants to be left alone."""
+        rows = await session.scalars(
+            select(CohortMember.journey).where(
+                CohortMember.external_userid == who, CohortMember.left_at.is_(None)
+            )
+        )
+        for journey in list(rows):
+            await self.leave(session, journey, who, now=now)
+
+    async def tick(self) -> None:
+        """Move those whose tag came too late to a later cohort; delete tags no longer needed."""
+        await self._move_late()
+        await self._retire()
+
+    async def _move_late(self) -> None:
+        """A tag not on by midnight would miss the first post: its bearer goes with today's."""
+        now = self._clock.now()
+        today = self._plans.calendar.local_day(now)
+        async with self._database.write() as session:
+            await self._database.alone(session, TURN)
+            rows = (
+                await session.execute(
+                    select(CohortMember, TagJob)
+                    .join(TagJob, TagJob.id == CohortMember.tag_job_id)
+                    .where(
+                        CohortMember.left_at.is_(None),
+                        TagJob.state == WorkState.READY,
+                        TagJob.leased_until.is_(None),
+                    )
+                    .limit(_LATE)
+                )
+            ).all()
+            for member, job in rows:
+                if self._plans.calendar.local_day(member.joined_at) < today:
+                    await self._move(session, member, job, now)
+
+    async def _move(
+        self, session: AsyncSession, member: CohortMember, job: TagJob, now: datetime
+    ) -> None:
+        journey = self._plans.journeys.get(member.journey)
+        if journey is None or member.cohort.endswith(":all"):
+            return
+        segment = member.cohort.split(":")[1]
+        cohort = cohort_of(journey, segment, now, self._plans.calendar)
+        job.state, job.finished_at, job.error = WorkState.FAILED, now, "改到后一批"
+        member.tag_job_id = await self._tag(
+            session, journey, cohort, member.external_userid, member.userid, now
+        )
+        member.cohort, member.joined_at = cohort.key, now
+        await self._begin(session, journey, cohort, member.userid, now)
+
+    async def _retire(self) -> None:
+        now = self._clock.now()
+        today = self._plans.calendar.local_day(now)
+        async with self._database.read() as session:
+            walks = await cohort_walks(session, self._plans.journeys)
+            gone = {
+                one.subject
+                for one in retired(
+                    self._plans.journeys.values(), walks, today, self._plans.calendar
+                )
+            }
+            rows = list(
+                await session.scalars(
+                    select(CohortTag)
+                    .where(CohortTag.retired_at.is_(None), CohortTag.cohort.in_(sorted(gone)))
+                    .limit(20)
+                )
+            )
+        for row in rows:
+            await self._delete(row, now)
+
+    async def _delete(self, row: CohortTag, now: datetime) -> None:
+        async with self._database.read() as session:
+            tag_ids = await _tag_ids(session, [row.cohort])
+        for tag_id in tag_ids:
+            try:
+                await self._tags.delete(tag_id)
+            except (NotFound, Unprocessable) as error:
+                loggers.outreach.info("a cohort's tag stays", tag=row.name, reason=error.message)
+            except WeComError as error:
+                loggers.outreach.warning("a cohort's tag was not deleted", exc_info=error)
+                return
+        async with self._database.write() as session:
+            await session.execute(
+                update(CohortTag).where(CohortTag.cohort == row.cohort).values(retired_at=now)
+            )
+            await session.execute(
+                update(CohortMember)
+                .where(CohortMember.cohort == row.cohort, CohortMember.left_at.is_(None))
+                .values(left_at=now)
+            )
+
+
+async def _tag_ids(session: AsyncSession, cohorts: Collection[str]) -> list[str]:
+    """The corp tags of these cohorts, as far as WeCom has them."""
+    rows = await session.scalars(
+        select(CorpTag.tag_id)
+        .join(CohortTag, CohortTag.name == CorpTag.name)
+        .where(
+            CohortTag.cohort.in_(list(cohorts)),
+            CorpTag.deleted_at.is_(None),
+            CorpTag.ours.is_(True),
+        )
+    )
+    return list(rows)
+
+
+async def guides_of(session: AsyncSession, cohort: str) -> list[str]:
+    """The guides through whom the members of a cohort bear its tag."""
+    rows = await session.scalars(
+        select(CohortMember.userid)
+        .where(CohortMember.cohort == cohort, CohortMember.left_at.is_(None))
+        .distinct()
+        .order_by(CohortMember.userid)
+    )
+    return list(rows)

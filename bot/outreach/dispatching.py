@@ -1,0 +1,333 @@
+"""Sending what is due: each touch looked at once more, then promised on the best road."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from bot import loggers
+from bot.clock import Clock
+from bot.customers.notices import notice_key, tell_guide
+from bot.delivery.outbox import enqueue
+from bot.dialogue.library import Library
+from bot.outreach.people import kf_conversations, people
+from bot.outreach.planning import TURN, ledger_of
+from bot.outreach.plans import Plans
+from bot.outreach.task_drafts import TaskDrafts
+from bot.outreach.touch_rows import touch_of
+from bot.outreach.walks import walks_of
+from bot.outreach.wording import Unsayable, Wordsmith
+from bot.store.contact_tables import Guide
+from bot.store.database import Database
+from bot.store.outreach_tables import TouchRow, TouchState
+from bot.store.tables import Conversation, Customer
+from scheduler import (
+    Audience,
+    Content,
+    Enrolment,
+    Ledger,
+    PlanContext,
+    Rule,
+    Step,
+    Touch,
+    TouchStatus,
+    Way,
+    dispatch_refusal,
+)
+from scheduler import Customer as Person
+from scripts_library import Script
+
+_PAGE = 300
+_WAIT = timedelta(minutes=10)
+_CARD = "outreach"
+_LATER = frozenset(
+    {
+        Rule.QUIET_HOURS,
+        Rule.TIME_WINDOW,
+        Rule.DAY_KIND,
+        Rule.SILENT_DAY,
+        Rule.GAP,
+        Rule.FATIGUE_DAY,
+        Rule.FATIGUE_WEEK,
+        Rule.MASS_QUOTA,
+        Rule.GUIDE_FULL,
+    }
+)
+_DUE = (TouchState.PLANNED, TouchState.MOVED)
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """All that is known for one page of due touches."""
+
+    context: PlanContext
+    ledger: Ledger
+    walks: Mapping[tuple[str, str], Enrolment]
+    people: dict[str, Person]
+    conversations: Mapping[str, Conversation]
+    names: Mapping[str, str]
+    guides: Mapping[str, str]
+    scripts: Mapping[str, Script]
+
+
+class Dispatcher:
+    """Promises due touches; everything it does is in one transaction with the touch's state.
+
+    Service messages and cards go through the outbox and the herald, which repeat safely;
+    mass sends and moments become tasks, which are read back before any repeat.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        clock: Clock,
+        plans: Plans,
+        words: Wordsmith,
+        library: Library,
+        *,
+        on_promised: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        self._plans = plans
+        self._words = words
+        self._library = library
+        self._on_promised = on_promised
+
+    async def tick(self) -> int:
+        """Promise, put off or drop all that is due; returns how many touches were looked at."""
+        total = 0
+        scripts = {script.id: script for script in await self._library.index()}
+        for audience in Audience:
+            while looked_at := await self._page(audience, scripts):
+                total += looked_at
+        if total:
+            self._on_promised()
+        return total
+
+    async def _page(self, audience: Audience, scripts: Mapping[str, Script]) -> int:
+        now = self._clock.now()
+        async with self._database.write() as session:
+            await self._database.alone(session, TURN)
+            rows = await self._due(session, audience, now)
+            if not rows:
+                return 0
+            desk = await self._desk(session, audience, rows, scripts, now)
+            drafts = TaskDrafts(self._plans, now)
+            for row in rows:
+                await self._handle(session, desk, drafts, row)
+            await drafts.save(session)
+        return len(rows)
+
+    async def _due(
+        self, session: AsyncSession, audience: Audience, now: datetime
+    ) -> Sequence[TouchRow]:
+        return (
+            await session.scalars(
+                select(TouchRow)
+                .where(
+                    TouchRow.status.in_(_DUE),
+                    TouchRow.look_at <= now,
+                    TouchRow.audience == audience,
+                    TouchRow.journey.in_(list(self._plans.journeys)),
+                )
+                .order_by(TouchRow.look_at, TouchRow.id)
+                .limit(_PAGE)
+                .with_for_update(skip_locked=True)
+                .execution_options(populate_existing=True)
+            )
+        ).all()
+
+    async def _desk(
+        self,
+        session: AsyncSession,
+        audience: Audience,
+        rows: Sequence[TouchRow],
+        scripts: Mapping[str, Script],
+        now: datetime,
+    ) -> Desk:
+        subjects = {row.subject for row in rows}
+        context = self._plans.context(now, horizon=timedelta(0))
+        walks = await walks_of(session, audience, subjects)
+        mine = subjects if audience is Audience.CUSTOMER else set()
+        known = await people(session, mine)
+        userids = {guide for person in known.values() for guide in person.guides[:1]}
+        return Desk(
+            context=context,
+            ledger=await ledger_of(session, self._plans, context, audience, subjects),
+            walks={(one.subject, one.journey): one for many in walks.values() for one in many},
+            people=known,
+            conversations=await kf_conversations(session, mine),
+            names=await _names(session, mine),
+            guides=await _guide_names(session, userids),
+            scripts=scripts,
+        )
+
+    async def _handle(
+        self, session: AsyncSession, desk: Desk, drafts: TaskDrafts, row: TouchRow
+    ) -> None:
+        touch, walk = touch_of(row), desk.walks.get((row.subject, row.journey))
+        if walk is None:
+            _drop(row, Rule.FINISHED)
+            return
+        try:
+            step, content = self._words.content(touch)
+            decision = self._decide(desk, touch, step, walk)
+            if isinstance(decision, Rule):
+                _refuse(row, step, decision, desk)
+                return
+            await self._promise(session, desk, drafts, row, step, content, decision)
+        except Unsayable as error:
+            row.status, row.explanation = TouchState.FAILED, str(error)
+            loggers.outreach.warning("a touch cannot be said", touch=row.id, reason=str(error))
+            return
+        sent = replace(touch, way=decision, status=TouchStatus.SENT, due_at=desk.context.now)
+        desk.ledger.restore(sent)
+
+    def _decide(self, desk: Desk, touch: Touch, step: Step, walk: Enrolment) -> Way | Rule:
+        """The first road that is open now, else why the preferred one is closed."""
+        person = desk.people.get(touch.subject) or Person(touch.subject, touch.guides)
+        first: Rule | None = None
+        for way in dict.fromkeys(filter(None, (touch.way, *step.roads))):
+            asked = replace(touch, way=way)
+            refusal = dispatch_refusal(desk.context, asked, walk, person, desk.ledger)
+            if refusal is None:
+                return way
+            first = first or refusal
+        return first or Rule.NO_GUIDE
+
+    async def _promise(
+        self,
+        session: AsyncSession,
+        desk: Desk,
+        drafts: TaskDrafts,
+        row: TouchRow,
+        step: Step,
+        content: Content,
+        way: Way,
+    ) -> None:
+        match way:
+            case Way.KF:
+                await self._send(session, desk, row, content)
+            case Way.GUIDE_CARD:
+                await self._card(session, desk, row, step, content)
+            case Way.MOMENT:
+                parts = self._words.parts(content, scripts=desk.scripts)
+                await drafts.add_moment(session, row, step, parts)
+            case _:
+                sender = _sender(desk, row)
+                parts = self._words.parts(
+                    content, scripts=desk.scripts, guide=desk.guides.get(sender, "")
+                )
+                drafts.add_mass_send(row, step, parts, sender=sender)
+        row.way = way
+
+    async def _send(
+        self, session: AsyncSession, desk: Desk, row: TouchRow, content: Content
+    ) -> None:
+        parts = self._parts(desk, row, content)
+        sends = await enqueue(
+            session, desk.conversations[row.subject], parts, now=desk.context.now
+        )
+        for place, send in enumerate(sends):
+            send.msgid = _msgid(row.id, place)
+        person = desk.people[row.subject]
+        if person.kf is not None:
+            window = replace(person.kf, sent=person.kf.sent + len(parts))
+            desk.people[row.subject] = replace(person, kf=window)
+        row.status = TouchState.SENDING
+        row.messages = len(parts)
+        row.outcome = {**row.outcome, "outbound": [send.id for send in sends]}
+
+    async def _card(
+        self, session: AsyncSession, desk: Desk, row: TouchRow, step: Step, content: Content
+    ) -> None:
+        parts = self._parts(desk, row, content)
+        guide = _sender(desk, row)
+        await tell_guide(
+            session,
+            guide,
+            _card_text(desk.names.get(row.subject) or row.subject, step, content, parts),
+            kind=_CARD,
+            about=row.id,
+            external_userid=row.subject,
+            now=desk.context.now,
+        )
+        row.status = TouchState.SENDING
+        row.guides = [guide]
+        row.receipt = notice_key(guide, kind=_CARD, about=row.id)
+
+    def _parts(self, desk: Desk, row: TouchRow, content: Content) -> list[dict[str, object]]:
+        guide = next(iter(_guides(desk, row)), "")
+        return self._words.parts(
+            content,
+            scripts=desk.scripts,
+            customer=desk.names.get(row.subject, ""),
+            guide=desk.guides.get(guide, ""),
+        )
+
+
+def _guides(desk: Desk, row: TouchRow) -> Sequence[str]:
+    person = desk.people.get(row.subject)
+    return person.guides if person else row.guides
+
+
+def _sender(desk: Desk, row: TouchRow) -> str:
+    guides = _guides(desk, row)
+    if not guides:
+        raise Unsayable(Rule.NO_GUIDE.zh)
+    return guides[0]
+
+
+def _msgid(touch_id: str, place: int) -> str:
+    """The same for the same part of a touch, so that WeCom and our table refuse a second."""
+    if place == 0:
+        return touch_id
+    return hashlib.blake2b(f"{touch_id}/{place}".encode(), digest_size=16).hexdigest()
+
+
+def _drop(row: TouchRow, rule: Rule) -> None:
+    cancelled = rule.ends_journey
+    row.status = TouchState.CANCELLED if cancelled else TouchState.SKIPPED
+    row.rule, row.explanation = rule, rule.zh
+
+
+def _refuse(row: TouchRow, step: Step, rule: Rule, desk: Desk) -> None:
+    """What time will mend is put off within the step's bound, the rest is dropped."""
+    now = desk.context.now
+    if rule not in _LATER or now + _WAIT > row.due_at + step.late:
+        _drop(row, rule)
+        return
+    row.status, row.rule, row.look_at = TouchState.MOVED, rule, now + _WAIT
+    row.explanation = f"{rule.zh}，稍后再试"
+
+
+def _card_text(
+    name: str, step: Step, content: Content, parts: Sequence[Mapping[str, object]]
+) -> str:
+    texts = [str(part["text"]) for part in parts if "text" in part]
+    todo = f"\n要做的事：{content.todo}" if content.todo else ""
+    said = "\n".join(texts)
+    words = f"\n可以直接复制：\n\n{said}" if said else ""
+    return f"【跟进】{name}：{step.purpose}{todo}{words}"
+
+
+async def _names(session: AsyncSession, ids: set[str]) -> dict[str, str]:
+    rows = await session.execute(
+        select(Customer.external_userid, Customer.name).where(
+            Customer.external_userid.in_(sorted(ids)), Customer.name != ""
+        )
+    )
+    return {str(one): str(name) for one, name in rows}
+
+
+async def _guide_names(session: AsyncSession, userids: set[str]) -> dict[str, str]:
+    rows = await session.execute(
+        select(Guide.userid, Guide.name).where(Guide.userid.in_(sorted(userids)), Guide.name != "")
+    )
+    return {str(one): str(name) for one, name in rows}

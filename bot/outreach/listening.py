@@ -1,0 +1,259 @@
+"""What customers do begins journeys, is told to those under way, and ends them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import timedelta
+
+from sqlalchemy import select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from bot.clock import Clock
+from bot.customers.funnel import Funnel
+from bot.outreach.cohorts import CohortBook
+from bot.outreach.people import people
+from bot.outreach.planning import TURN
+from bot.outreach.plans import Plans
+from bot.outreach.streams import (
+    Behaviours,
+    Friends,
+    Happening,
+    Invitations,
+    Messages,
+    Refusals,
+    Stages,
+    Stream,
+    Tags,
+    Understandings,
+)
+from bot.outreach.walks import save_walks, told, walks_of
+from bot.store.contact_tables import Bookmark, TagJob
+from bot.store.database import Database
+from bot.store.outreach_tables import TouchRow, TouchState
+from bot.store.tables import WorkState
+from scheduler import (
+    Audience,
+    Customer,
+    Enrolment,
+    Journey,
+    Occurrence,
+    Progress,
+    SignalKind,
+    enrol,
+    next_due,
+)
+from scheduler.enrolling import begin
+
+_OLD_NEWS = timedelta(days=3)
+"""What happened longer ago begins nothing: its hour has passed."""
+_FIRST = "outreach:since"
+_PARTING = (SignalKind.OPTED_OUT, SignalKind.UNFRIENDED)
+_ENDS_TOUCHES = (TouchState.PLANNED, TouchState.MOVED)
+
+
+class Listener:
+    """Follows every stream from its bookmark; each page takes effect once, with the bookmark."""
+
+    def __init__(
+        self,
+        database: Database,
+        clock: Clock,
+        plans: Plans,
+        funnel: Funnel,
+        cohorts: CohortBook,
+        *,
+        on_heard: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        self._plans = plans
+        self._cohorts = cohorts
+        self._since = clock.now()
+        self._on_heard = on_heard
+        buyers = frozenset(funnel.buyers)
+        purchases = {name for move in funnel.moves if move.to in buyers for name in move.events}
+        self._streams: tuple[Stream, ...] = (
+            Refusals(),
+            Stages(buyers),
+            Behaviours(purchases),
+            Messages(),
+            Understandings(),
+            Tags(),
+            Friends(),
+            Invitations(),
+        )
+
+    async def begin(self) -> None:
+        """At the first start ever: what happened before outreach existed begins nothing."""
+        now = self._clock.now()
+        async with self._database.write() as session:
+            await self._database.alone(session, TURN)
+            first = await session.get(Bookmark, _FIRST)
+            self._since = first.at if first else now
+            if first is not None:
+                return
+            session.add(Bookmark(name=_FIRST, position="", at=now))
+            for stream in self._streams:
+                position = await stream.end(session)
+                session.add(Bookmark(name=_mark(stream), position=position, at=now))
+
+    async def tick(self) -> int:
+        """Hear all that is new; returns how much it was."""
+        total = 0
+        for stream in self._streams:
+            while (heard := await self._page(stream)) > 0:
+                total += heard
+        if total:
+            self._on_heard()
+        return total
+
+    async def _page(self, stream: Stream) -> int:
+        async with self._database.read() as session:
+            mark = await session.get(Bookmark, _mark(stream))
+            position = mark.position if mark else ""
+            _, after, new = await stream.read(session, position)
+        if not new:
+            return 0
+        async with self._database.write() as session:
+            await self._database.alone(session, TURN)
+            mark = await session.get(Bookmark, _mark(stream), with_for_update=True)
+            position = mark.position if mark else ""
+            found, after, new = await stream.read(session, position)
+            await self._hear(session, found)
+            await session.merge(Bookmark(name=_mark(stream), position=after, at=self._clock.now()))
+        stream.remember(new)
+        return len(new)
+
+    async def _hear(self, session: AsyncSession, found: Sequence[Happening]) -> None:
+        if not found:
+            return
+        ids = {one.who for one in found}
+        walks = await walks_of(session, Audience.CUSTOMER, ids)
+        known = await people(session, ids)
+        for one in found:
+            if (person := known.get(one.who)) is not None:
+                current = {walk.journey: walk for walk in walks.get(one.who, ())}
+                changed = await self._take(session, one, person, current)
+                walks[one.who] = list({**current, **changed}.values())
+
+    async def _take(
+        self,
+        session: AsyncSession,
+        one: Happening,
+        person: Customer,
+        current: Mapping[str, Enrolment],
+    ) -> dict[str, Enrolment]:
+        changed = self._told(one, current)
+        for walk in changed.values():
+            if not walk.active:
+                await self._leave(session, walk)
+        if any(signal.kind in _PARTING for signal in one.signals):
+            await self._cohorts.leave_all(session, one.who, now=self._clock.now())
+        if one.at >= max(self._since, self._clock.now() - _OLD_NEWS) and not person.opted_out:
+            person = await _with_promised_tags(session, person)
+            now_walks = {**current, **changed}
+            for walk in self._begun(one, person, now_walks):
+                changed[walk.journey] = walk
+            await self._join(session, one, person)
+        await self._save(session, changed.values())
+        return changed
+
+    def _told(self, one: Happening, current: Mapping[str, Enrolment]) -> dict[str, Enrolment]:
+        changed: dict[str, Enrolment] = {}
+        for name, walk in current.items():
+            journey = self._plans.journeys.get(name)
+            after = walk
+            for signal in one.signals:
+                if journey is not None:
+                    after = told(journey, after, signal) or after
+            if after is not walk:
+                changed[name] = after
+        return changed
+
+    def _begun(
+        self, one: Happening, person: Customer, current: Mapping[str, Enrolment]
+    ) -> Iterable[Enrolment]:
+        begun: dict[str, Enrolment] = {}
+        for start in one.starts:
+            latest = {**current, **begun}
+            for walk in enrol(self._plans.journeys.values(), start, person, latest):
+                begun[walk.journey] = walk
+        journey = self._plans.journeys.get(one.journey or "")
+        if journey is not None and journey.id not in current:
+            segment = journey.segment_of(person.tags)
+            if segment is not None and journey.steps_for(Audience.CUSTOMER):
+                begun[journey.id] = begin(journey, one.who, segment, one.at, guides=person.guides)
+        return begun.values()
+
+    async def _join(self, session: AsyncSession, one: Happening, person: Customer) -> None:
+        for journey in self._plans.journeys.values():
+            if not journey.steps_for(Audience.COHORT):
+                continue
+            asked = one.journey == journey.id
+            if asked or any(_starts(journey, start) for start in one.starts):
+                await self._cohorts.join(session, journey, person, now=self._clock.now())
+
+    async def _leave(self, session: AsyncSession, walk: Enrolment) -> None:
+        """Nothing planned goes out any more; what guides were asked to send is unwanted."""
+        rule = walk.ended_by
+        mine = (
+            TouchRow.audience == walk.audience,
+            TouchRow.subject == walk.subject,
+            TouchRow.journey == walk.journey,
+        )
+        await session.execute(
+            update(TouchRow)
+            .where(*mine, TouchRow.status.in_(_ENDS_TOUCHES))
+            .values(
+                status=TouchState.CANCELLED,
+                rule=rule,
+                explanation=rule.zh if rule else "",
+            )
+            .execution_options(synchronize_session=False)
+        )
+        await session.execute(
+            update(TouchRow)
+            .where(*mine, TouchRow.status == TouchState.ASKED)
+            .values(unwanted=rule)
+            .execution_options(synchronize_session=False)
+        )
+        await self._cohorts.leave(session, walk.journey, walk.subject, now=self._clock.now())
+
+    async def _save(self, session: AsyncSession, walks: Iterable[Enrolment]) -> None:
+        journeys, calendar = self._plans.journeys, self._plans.calendar
+        await save_walks(
+            session,
+            [Progress(one, next_due(journeys[one.journey], one, calendar)) for one in walks],
+        )
+
+
+def _mark(stream: Stream) -> str:
+    return f"outreach:{stream.name}"
+
+
+def _starts(journey: Journey, start: Occurrence) -> bool:
+    return any(
+        one.kind is start.kind and (not one.values or start.value in one.values)
+        for one in journey.triggers
+    )
+
+
+async def _with_promised_tags(session: AsyncSession, person: Customer) -> Customer:
+    """Tags that a channel has just promised tell the segment, too, before WeCom knows them."""
+    rows = await session.scalars(
+        select(TagJob.names).where(
+            TagJob.external_userid == person.external_userid, TagJob.state == WorkState.READY
+        )
+    )
+    promised = {str(name) for names in rows for name in names}
+    if not promised - person.tags:
+        return person
+    return Customer(
+        person.external_userid,
+        person.guides,
+        person.cohorts,
+        person.stage,
+        person.tags | promised,
+        person.kf,
+        person.opted_out,
+    )

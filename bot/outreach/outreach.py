@@ -1,0 +1,94 @@
+"""The parts that carry out the plans, wired to each other."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+
+from bot.clock import Clock
+from bot.customers.corp_tags import TagBook
+from bot.customers.funnel import Funnel
+from bot.delivery.media import MediaLibrary
+from bot.dialogue.library import Library
+from bot.outreach.cohorts import CohortBook
+from bot.outreach.dispatching import Dispatcher
+from bot.outreach.listening import Listener
+from bot.outreach.planning import Planner
+from bot.outreach.plans import Plans
+from bot.outreach.receipts import Receipts
+from bot.outreach.wording import Wordsmith
+from bot.settings import Settings
+from bot.store.database import Database
+from bot.wecom.client import WeComClient
+
+Job = Callable[[], Awaitable[object]]
+_QUICKEST = 0.3
+
+
+@dataclass(frozen=True, slots=True)
+class Ties:
+    """What outreach needs of the other rooms."""
+
+    client: WeComClient
+    media: MediaLibrary
+    library: Library
+    tags: TagBook
+    funnel: Funnel
+    variables: Mapping[str, str]
+    name: str
+    on_send: Callable[[], None] = lambda: None
+    on_notice: Callable[[], None] = lambda: None
+    on_tags: Callable[[], None] = lambda: None
+
+
+class Outreach:
+    """Hears, plans, sends and looks after what was sent; one step of each is a `tick`."""
+
+    def __init__(
+        self, database: Database, clock: Clock, settings: Settings, plans: Plans, ties: Ties
+    ) -> None:
+        self.plans = plans
+        self._ties = ties
+        self._speed = settings.clock.speed
+        words = Wordsmith(plans, settings.outreach, ties.variables)
+        self.cohorts = CohortBook(database, clock, plans, ties.tags)
+        self.listener = Listener(
+            database, clock, plans, ties.funnel, self.cohorts, on_heard=ties.on_tags
+        )
+        self.planner = Planner(database, clock, plans)
+        self.dispatcher = Dispatcher(
+            database, clock, plans, words, ties.library, on_promised=self._promised
+        )
+        self.receipts = Receipts(database, clock)
+        self._began = False
+
+    def _promised(self) -> None:
+        self._ties.on_send()
+        self._ties.on_notice()
+
+    async def hear(self) -> None:
+        """Hear what is new; the very first time only from now on."""
+        if not self._began:
+            await self.listener.begin()
+            self._began = True
+        await self.listener.tick()
+
+    @property
+    def loops(self) -> dict[str, Callable[[], Awaitable[None]]]:
+        """What runs for as long as the process serves."""
+        return {}
+
+    @property
+    def jobs(self) -> dict[str, tuple[float, Job]]:
+        """What looks for due work every so many real seconds."""
+        return {
+            "outreach: hear": (self._every(2), self.hear),
+            "outreach: plan": (self._every(20), self.planner.tick),
+            "outreach: send": (self._every(5), self.dispatcher.tick),
+            "outreach: receipts": (self._every(5), self.receipts.tick),
+            "outreach: cohorts": (self._every(120), self.cohorts.tick),
+        }
+
+    def _every(self, seconds: float) -> float:
+        """So many seconds of the service's own clock, as far as the machine can follow."""
+        return max(_QUICKEST, seconds / self._speed) if self._speed > 1 else seconds

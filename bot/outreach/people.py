@@ -1,0 +1,116 @@
+"""Customers as the planner wants to know them."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection
+
+from sqlalchemy import func, or_, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from bot.customers.follows import JOINED
+from bot.store.contact_tables import Follow
+from bot.store.outreach_tables import CohortMember
+from bot.store.tables import Conversation, Customer, Outbound, WorkState
+from scheduler import Customer as Person
+from scheduler import KfWindow
+
+_CHUNK = 300
+_KF = "kf"
+
+
+async def people(session: AsyncSession, ids: Collection[str]) -> dict[str, Person]:
+    """Those customers who are known, with their guides, cohorts and service window."""
+    found: dict[str, Person] = {}
+    wanted = sorted(ids)
+    for start in range(0, len(wanted), _CHUNK):
+        found |= await _some(session, wanted[start : start + _CHUNK])
+    return found
+
+
+async def _some(session: AsyncSession, ids: list[str]) -> dict[str, Person]:
+    rows = (
+        await session.execute(
+            select(
+                Customer.external_userid, Customer.stage, Customer.tags, Customer.opted_out_at
+            ).where(Customer.external_userid.in_(ids))
+        )
+    ).all()
+    guides = await _guides(session, ids)
+    cohorts = await _cohorts(session, ids)
+    windows = await _windows(session, ids)
+    return {
+        row.external_userid: Person(
+            external_userid=row.external_userid,
+            guides=tuple(guides[row.external_userid]),
+            cohorts=tuple(cohorts[row.external_userid]),
+            stage=row.stage,
+            tags=frozenset(map(str, row.tags)),
+            kf=windows.get(row.external_userid),
+            opted_out=row.opted_out_at is not None,
+        )
+        for row in rows
+    }
+
+
+async def _guides(session: AsyncSession, ids: list[str]) -> defaultdict[str, list[str]]:
+    found: defaultdict[str, list[str]] = defaultdict(list)
+    rows = await session.execute(
+        select(Follow.external_userid, Follow.userid)
+        .where(Follow.external_userid.in_(ids), Follow.state.in_(JOINED))
+        .order_by(Follow.since, Follow.userid)
+    )
+    for who, userid in rows:
+        found[who].append(userid)
+    return found
+
+
+async def _cohorts(session: AsyncSession, ids: list[str]) -> defaultdict[str, list[str]]:
+    found: defaultdict[str, list[str]] = defaultdict(list)
+    rows = await session.execute(
+        select(CohortMember.external_userid, CohortMember.cohort).where(
+            CohortMember.external_userid.in_(ids), CohortMember.left_at.is_(None)
+        )
+    )
+    for who, cohort in rows:
+        found[who].append(cohort)
+    return found
+
+
+async def kf_conversations(session: AsyncSession, ids: Collection[str]) -> dict[str, Conversation]:
+    """The service conversation in which each customer wrote last, unless a person has it."""
+    rows = await session.scalars(
+        select(Conversation)
+        .where(
+            Conversation.kind == _KF,
+            Conversation.external_userid.in_(list(ids)),
+            Conversation.last_inbound_at.is_not(None),
+        )
+        .order_by(Conversation.last_inbound_at)
+    )
+    latest = {row.external_userid: row for row in rows}
+    return {who: row for who, row in latest.items() if row.held_since is None}
+
+
+async def _windows(session: AsyncSession, ids: list[str]) -> dict[str, KfWindow]:
+    conversations = await kf_conversations(session, ids)
+    if not conversations:
+        return {}
+    counted = await session.execute(
+        select(Outbound.conversation_id, func.count())
+        .join(Conversation, Conversation.id == Outbound.conversation_id)
+        .where(
+            Outbound.conversation_id.in_([row.id for row in conversations.values()]),
+            or_(
+                Outbound.sent_at >= Conversation.last_inbound_at,
+                Outbound.state == WorkState.READY,
+            ),
+        )
+        .group_by(Outbound.conversation_id)
+    )
+    sent = {conversation: int(count) for conversation, count in counted}
+    return {
+        who: KfWindow(row.last_inbound_at, sent.get(row.id, 0))
+        for who, row in conversations.items()
+        if row.last_inbound_at is not None
+    }

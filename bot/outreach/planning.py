@@ -1,0 +1,119 @@
+"""Planning what is due: walks in, touches out, both in one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, time
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from bot import loggers
+from bot.clock import Clock
+from bot.outreach.people import people
+from bot.outreach.plans import Plans
+from bot.outreach.touch_rows import history, save_touches
+from bot.outreach.walks import cohort_walks, enrolment_of, save_walks
+from bot.store.database import Database
+from bot.store.outreach_tables import JourneyWalk
+from scheduler import (
+    Audience,
+    Enrolment,
+    Ledger,
+    PlanContext,
+    history_since,
+    plan_chunk,
+    schedule_of,
+)
+
+TURN = "outreach"
+"""Listening, planning and dispatching take turns among replicas under this name."""
+_SUBJECTS = 400
+
+
+class Planner:
+    """Plans whoever is due within the next hour, a few hundred subjects a transaction."""
+
+    def __init__(
+        self,
+        database: Database,
+        clock: Clock,
+        plans: Plans,
+        *,
+        on_planned: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        self._plans = plans
+        self._on_planned = on_planned
+
+    async def tick(self) -> int:
+        """Plan until nothing is due; returns how many touches were planned or skipped."""
+        total = 0
+        for audience in (Audience.COHORT, Audience.CUSTOMER, Audience.GROUP):
+            last: str | None = ""
+            while last is not None:
+                last, touches = await self._some(audience, last)
+                total += touches
+        if total:
+            loggers.outreach.info("touches planned", touches=total)
+            self._on_planned()
+        return total
+
+    async def _some(self, audience: Audience, after: str) -> tuple[str | None, int]:
+        """Plan the due ones of some subjects; returns the last of them, None if there are none."""
+        context = self._plans.context(self._clock.now())
+        async with self._database.write() as session:
+            await self._database.alone(session, TURN)
+            walks = await self._due(session, audience, context.until, after)
+            if not walks:
+                return None, 0
+            subjects = {one.subject for one in walks}
+            ledger = await ledger_of(session, self._plans, context, audience, subjects)
+            customers = await people(session, subjects) if audience is Audience.CUSTOMER else {}
+            plan = plan_chunk(context, walks, ledger, customers)
+            await save_touches(session, plan.touches, context.now)
+            await save_walks(session, plan.progress)
+        return walks[-1].subject, len(plan.touches)
+
+    async def _due(
+        self, session: AsyncSession, audience: Audience, until: datetime, after: str
+    ) -> list[Enrolment]:
+        due = (
+            select(JourneyWalk)
+            .where(
+                JourneyWalk.next_due < until,
+                JourneyWalk.audience == audience,
+                JourneyWalk.subject > after,
+                JourneyWalk.journey.in_(list(self._plans.journeys)),
+            )
+            .order_by(JourneyWalk.subject, JourneyWalk.journey)
+        )
+        rows = (await session.scalars(due.limit(_SUBJECTS + 1))).all()
+        if len(rows) > _SUBJECTS:
+            last = rows[-1].subject
+            rows = [row for row in rows if row.subject != last] or list(
+                await session.scalars(due.where(JourneyWalk.subject == last))
+            )
+        return [enrolment_of(row) for row in rows]
+
+
+async def ledger_of(
+    session: AsyncSession,
+    plans: Plans,
+    context: PlanContext,
+    audience: Audience,
+    subjects: set[str],
+) -> Ledger:
+    """The ledger of these subjects with everything that counts against their limits."""
+    calendar = plans.calendar
+    today = calendar.at(calendar.local_day(context.now), time(0))
+    touches = await history(
+        session,
+        audience,
+        subjects,
+        since=history_since(context.now, calendar),
+        cards_since=today if audience is Audience.CUSTOMER else None,
+    )
+    cohorts = await cohort_walks(session, plans.journeys)
+    return Ledger(plans.budget, calendar, schedule=schedule_of(context, cohorts), history=touches)

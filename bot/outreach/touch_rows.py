@@ -1,0 +1,111 @@
+"""Touches of the planner as rows, and the history that its ledger wants."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import and_, or_, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from bot.store.outreach_tables import TouchRow, TouchState
+from bot.store.upsert import insert_new
+from scheduler import (
+    Audience,
+    ContentRef,
+    Rule,
+    StepKind,
+    Touch,
+    TouchStatus,
+    Way,
+)
+
+_CHUNK = 300
+_AS_PLANNED = {
+    TouchState.SENDING: TouchStatus.SENT,
+    TouchState.ASKED: TouchStatus.SENT,
+    TouchState.UNKNOWN: TouchStatus.SENT,
+}
+"""What may reach the customer any moment counts as if it had."""
+
+
+def touch_of(row: TouchRow) -> Touch:
+    """The planner's view of a row."""
+    status = TouchState(row.status)
+    return Touch(
+        id=row.id,
+        journey=row.journey,
+        step=row.step,
+        kind=StepKind(row.kind),
+        audience=Audience(row.audience),
+        subject=row.subject,
+        due_at=row.sent_at or row.due_at,
+        content=ContentRef(row.journey, row.step, row.segment, row.variant),
+        status=_AS_PLANNED.get(status) or TouchStatus(status.value),
+        explanation=row.explanation,
+        way=Way(row.way) if row.way else None,
+        rule=Rule(row.rule) if row.rule else None,
+        guides=tuple(row.guides),
+        messages=row.messages,
+    )
+
+
+def _values(touch: Touch, now: datetime) -> dict[str, Any]:
+    return {
+        "id": touch.id,
+        "journey": touch.journey,
+        "step": touch.step,
+        "kind": touch.kind,
+        "audience": touch.audience,
+        "subject": touch.subject,
+        "external_userid": touch.external_userid,
+        "segment": touch.content.segment,
+        "variant": touch.variant,
+        "guides": list(touch.guides),
+        "messages": touch.messages,
+        "way": touch.way,
+        "due_at": touch.due_at,
+        "look_at": touch.due_at,
+        "status": touch.status,
+        "rule": touch.rule,
+        "explanation": touch.explanation,
+        "outcome": {},
+        "created_at": now,
+    }
+
+
+async def save_touches(session: AsyncSession, touches: Iterable[Touch], now: datetime) -> int:
+    """Store new touches; one that is known already stays as it is. Returns how many are new."""
+    rows = [_values(touch, now) for touch in touches]
+    new = await insert_new(session, TouchRow, rows, unique=["id"], returning=TouchRow.id)
+    return len(new)
+
+
+async def history(
+    session: AsyncSession,
+    audience: Audience,
+    subjects: Collection[str],
+    *,
+    since: datetime,
+    cards_since: datetime | None = None,
+) -> list[Touch]:
+    """Touches of these subjects, all posts to cohorts, and the guides' cards."""
+    recent = or_(TouchRow.due_at >= since, TouchRow.sent_at >= since)
+    wanted = sorted(subjects)
+    conditions = [
+        and_(
+            TouchRow.audience == audience,
+            TouchRow.subject.in_(wanted[start : start + _CHUNK]),
+            recent,
+        )
+        for start in range(0, len(wanted), _CHUNK)
+    ]
+    conditions.append(and_(TouchRow.audience == Audience.COHORT, TouchRow.due_at >= since))
+    if cards_since is not None:
+        conditions.append(and_(TouchRow.way == Way.GUIDE_CARD, TouchRow.due_at >= cards_since))
+    found: dict[str, Touch] = {}
+    for condition in conditions:
+        for row in await session.scalars(select(TouchRow).where(condition)):
+            found[row.id] = touch_of(row)
+    return list(found.values())

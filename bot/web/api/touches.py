@@ -1,0 +1,206 @@
+"""`/touches` and `/quotas`: what was planned, sent and left out, and what is still allowed."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from datetime import datetime
+from typing import Annotated, Any
+
+from aiohttp import web
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, Field
+from sqlalchemy import or_, select
+
+from bot.errors import BadRequest, NotFound
+from bot.outreach.ledger_view import LedgerView, ledger_view
+from bot.outreach.plans import budget_of
+from bot.store.outreach_tables import TouchRow, TouchState
+from bot.web.api.endpoint import Body, Endpoint, is_keepable
+from bot.web.keys import CLOCK, DATABASE, OUTREACH, SETTINGS
+from scheduler import Audience
+
+
+def _plus(value: object) -> object:
+    """A `+` that nobody escaped arrives as a blank."""
+    return _ZONE.sub(r"+\1", value) if isinstance(value, str) else value
+
+
+_ZONE = re.compile(r" (\d\d:?\d\d)$")
+Moment = Annotated[AwareDatetime, BeforeValidator(_plus)]
+
+
+class TouchQuery(Body):
+    """`from` and `to` bound the time at which a touch is or was due."""
+
+    status: TouchState | None = None
+    external_userid: str | None = Field(None, max_length=64)
+    journey: str | None = Field(None, max_length=64)
+    since: Moment | None = Field(None, alias="from")
+    until: Moment | None = Field(None, alias="to")
+    cursor: str = ""
+    limit: int = Field(50, ge=1, le=500)
+
+
+class TouchView(BaseModel):
+    id: str
+    journey: str
+    step: str
+    kind: str
+    external_userid: str | None = None
+    cohort: str | None = None
+    group: str | None = None
+    due_at: datetime
+    status: str
+    way: str | None = None
+    skipped_by: str | None = None
+    moved_by: str | None = None
+    explanation: str
+    variant: str | None = None
+    guides: list[str]
+    sent_at: datetime | None = None
+    task_id: int | None = None
+    outcome: dict[str, Any] | None = None
+
+
+class TouchList(BaseModel):
+    items: list[TouchView]
+    next_cursor: str | None
+
+
+class QuotaView(BaseModel):
+    external_userid: str
+    at: datetime
+    kf: dict[str, Any]
+    mass_send: dict[str, Any]
+    moments: dict[str, Any]
+    touches: dict[str, Any]
+
+
+async def list_touches(request: web.Request, query: TouchQuery, body: None) -> TouchList:
+    wanted = select(TouchRow).order_by(TouchRow.due_at, TouchRow.id).limit(query.limit + 1)
+    if query.status:
+        wanted = wanted.where(TouchRow.status == query.status)
+    if query.external_userid:
+        wanted = wanted.where(TouchRow.external_userid == query.external_userid)
+    if query.journey:
+        wanted = wanted.where(TouchRow.journey == query.journey)
+    if query.since:
+        wanted = wanted.where(TouchRow.due_at >= query.since)
+    if query.until:
+        wanted = wanted.where(TouchRow.due_at < query.until)
+    if query.cursor:
+        at, touch_id = _cursor(query.cursor)
+        later = (TouchRow.due_at == at) & (TouchRow.id > touch_id)
+        wanted = wanted.where(or_(TouchRow.due_at > at, later))
+    async with request.app[DATABASE].read() as session:
+        rows = (await session.scalars(wanted)).all()
+    page = rows[: query.limit]
+    zone = request.app[SETTINGS].shop.zone
+    more = len(rows) > query.limit
+    return TouchList(
+        items=[_view(row, zone) for row in page],
+        next_cursor=_as_cursor(page[-1]) if more else None,
+    )
+
+
+def _view(row: TouchRow, zone: Any) -> TouchView:
+    dropped = row.status in (TouchState.SKIPPED, TouchState.CANCELLED)
+    return TouchView(
+        id=row.id,
+        journey=row.journey,
+        step=row.step,
+        kind=row.kind,
+        external_userid=row.external_userid,
+        cohort=row.subject if row.audience == Audience.COHORT else None,
+        group=row.subject if row.audience == Audience.GROUP else None,
+        due_at=row.due_at.astimezone(zone),
+        status=row.status,
+        way=row.way,
+        skipped_by=row.rule if dropped else None,
+        moved_by=None if dropped else row.rule,
+        explanation=row.explanation,
+        variant=row.variant,
+        guides=[str(guide) for guide in row.guides],
+        sent_at=row.sent_at and row.sent_at.astimezone(zone),
+        task_id=row.task_id,
+        outcome={k: v for k, v in row.outcome.items() if k != "outbound"} or None,
+    )
+
+
+def _as_cursor(row: TouchRow) -> str:
+    return base64.urlsafe_b64encode(f"{row.due_at.isoformat()}|{row.id}".encode()).decode()
+
+
+def _cursor(given: str) -> tuple[datetime, str]:
+    try:
+        at, _, touch_id = base64.urlsafe_b64decode(given.encode()).decode().partition("|")
+        moment = datetime.fromisoformat(at)
+    except (ValueError, binascii.Error):
+        raise BadRequest("cursor 不对，请原样使用上一页的 next_cursor") from None
+    if moment.tzinfo is None or not is_keepable(touch_id):
+        raise BadRequest("cursor 不对，请原样使用上一页的 next_cursor")
+    return moment, touch_id
+
+
+async def show_quotas(request: web.Request, query: object, body: None) -> QuotaView:
+    who = request.match_info["external_userid"]
+    if not is_keepable(who):
+        raise NotFound("没有这位客户")
+    settings, now = request.app[SETTINGS], request.app[CLOCK].now()
+    async with request.app[DATABASE].read() as session:
+        view = await ledger_view(session, request.app[OUTREACH], settings, who, now)
+    if view is None:
+        raise NotFound(f"没有客户 {who[:64]}")
+    return _quotas(view, settings.shop.zone, budget_of(settings.outreach).kf_window_hours)
+
+
+def _quotas(view: LedgerView, zone: Any, hours: int) -> QuotaView:
+    use = view.usage
+    closes = use.kf_closes_at.astimezone(zone) if use.kf_closes_at else None
+    return QuotaView(
+        external_userid=view.external_userid,
+        at=view.at.astimezone(zone),
+        kf={
+            "used": use.kf.used,
+            "limit": use.kf.limit,
+            "open": closes is not None,
+            "closes_at": closes,
+            "window_hours": hours,
+        },
+        mass_send={
+            "used": use.mass_send.used,
+            "limit": use.mass_send.limit,
+            "rule": view.rule,
+            "period": use.mass_period,
+        },
+        moments={"used_today": use.moments_day.used, "limit_per_day": use.moments_day.limit},
+        touches={
+            "used_today": use.day.used,
+            "limit_per_day": use.day.limit,
+            "used_this_week": use.week.used,
+            "limit_per_week": use.week.limit,
+            "opted_out": view.opted_out,
+        },
+    )
+
+
+ENDPOINTS = (
+    Endpoint(
+        "GET",
+        "/touches",
+        list_touches,
+        "触达：计划、已发、跳过（及原因），按应发时间排列",
+        TouchList,
+        query=TouchQuery,
+        errors=(BadRequest,),
+    ),
+    Endpoint(
+        "GET",
+        "/quotas/{external_userid}",
+        show_quotas,
+        "一位客户此刻的各项额度",
+        QuotaView,
+        errors=(NotFound,),
+    ),
+)

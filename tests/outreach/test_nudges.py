@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from outreach_shop import Shop
+
+from bot.store.outreach_tables import TouchState
+
+CART = """
+version: 1
+journeys:
+- id: cart
+  name: 购物车未付
+  triggers:
+  - event: cart_left
+  exits: [replied, bought]
+  steps:
+  - id: worry
+    purpose: 问清顾虑
+    kind: nudge
+    at: {hours: 1}
+    content:
+      text: "{customer_name|您}好，购物车里的那件还在，是尺码拿不准吗？"
+"""
+WHO = "wmCart"
+
+
+async def test_a_nudge_inside_the_window_is_sent_once(
+    outreach_shop: Callable[..., Shop],
+) -> None:
+    shop = outreach_shop(CART)
+    await shop.customer(WHO)
+    await shop.writes(WHO)
+    await shop.step()
+    await shop.behaves(WHO, "cart_left")
+    await shop.step(minutes=5)
+    [planned] = await shop.touches()
+    assert planned.status == TouchState.PLANNED
+    for _ in range(30):
+        await shop.step(minutes=10)
+    [touch] = await shop.touches()
+    assert (touch.status, touch.way) == (TouchState.SENT, "kf")
+    [message] = shop.platform.sent_messages(WHO)
+    assert message.text.startswith("小林好，购物车里的那件还在")
+
+
+async def test_outside_the_window_the_guide_gets_a_card(
+    outreach_shop: Callable[..., Shop],
+) -> None:
+    shop = outreach_shop(CART.replace("kind: nudge", "kind: nudge\n    ways: [kf, guide_card]"))
+    await shop.customer(WHO)
+    await shop.step()
+    await shop.behaves(WHO, "cart_left")
+    for _ in range(20):
+        await shop.step(minutes=10)
+    [touch] = await shop.touches()
+    assert (touch.status, touch.way) == (TouchState.SENT, "guide_card")
+    [card] = shop.platform.app_messages()
+    assert "购物车里的那件还在" in card["content"]["content"]
+
+
+async def test_whoever_buys_first_is_left_alone(outreach_shop: Callable[..., Shop]) -> None:
+    shop = outreach_shop(CART)
+    await shop.customer(WHO)
+    await shop.writes(WHO)
+    await shop.step()
+    await shop.behaves(WHO, "cart_left")
+    await shop.step(minutes=10)
+    await shop.writes(WHO, "付好了")
+    for _ in range(20):
+        await shop.step(minutes=10)
+    [touch] = await shop.touches()
+    assert (touch.status, touch.rule) == (TouchState.CANCELLED, "exit_replied")
+    assert shop.platform.sent_messages(WHO) == []
+
+
+async def test_nothing_old_begins_a_journey(outreach_shop: Callable[..., Shop]) -> None:
+    shop = outreach_shop(CART)
+    await shop.customer(WHO)
+    await shop.behaves(WHO, "cart_left")
+    shop.clock.turn(minutes=1)
+    for _ in range(12):
+        await shop.step(minutes=10)
+    assert await shop.touches() == []
