@@ -257,7 +257,7 @@ async def added_since(session: AsyncSession, channel_id: int, since: datetime) -
         .where(Greeting.channel_id == channel_id, Greeting.added_at >= since)
         .group_by(Greeting.userid)
     )
-    return dict(rows.tuples().all())
+    return dict(rows.all())
 
 
 def _midnight(now: datetime) -> datetime:
