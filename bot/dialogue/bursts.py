@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -17,7 +17,7 @@ from bot.customers.stages import move_stage
 from bot.dialogue.decisions import send_decided
 from bot.dialogue.library import Library
 from bot.dialogue.outcomes import credit_last_script, recently_sent
-from bot.dialogue.policy import Case, Decision, Policy
+from bot.dialogue.policy import TAKEN_OVER, Case, Decision, Policy
 from bot.dialogue.teaching import Doubt, note_doubt
 from bot.settings import Settings
 from bot.store.claims import settle
@@ -202,8 +202,10 @@ class BurstHandler:
             await credit_last_script(
                 session, who, said_at=heard.messages[0].sent_at, advanced=advanced
             )
+            conversation = await session.get_one(Conversation, heard.conversation.id)
+            if answer.decision.send and conversation.held_since is not None:
+                answer = replace(answer, decision=TAKEN_OVER)  # while we were thinking
             if answer.decision.hold:
-                conversation = await session.get_one(Conversation, heard.conversation.id)
                 conversation.held_since = conversation.held_since or now
                 conversation.held_because = answer.decision.hold
             suggestion = self._suggestion(heard, answer, now)

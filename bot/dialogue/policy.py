@@ -23,6 +23,9 @@ class Decision:
     hold: str | None = None
 
 
+TAKEN_OVER = Decision(send=False, reason="会话已转人工，恢复前不自动回复")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
     """Everything that policy looks at for one burst; `choice` is the best one, if any."""
@@ -62,7 +65,7 @@ class Policy:
         if not settings.auto_send:
             return "等待导购确认"
         if case.held:
-            return "会话已转人工，恢复前不自动回复"
+            return TAKEN_OVER.reason
         if case.opted_out:
             return "客户已退订，不自动回复"
         if case.now - case.said_at > timedelta(minutes=settings.stale_minutes):
