@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from itertools import pairwise
 
 from group_fixtures import KAI, LIN, MAY, QING, SHAN, TANG, ZHOU, Shop
 from group_fixtures import shop as shop
@@ -161,6 +162,6 @@ async def test_coming_and_going_and_coming_again_is_all_kept(small_shop: Shop) -
     await shop.settle()
     moves = await shop.rows(GroupMove, GroupMove.userid == KAI)
     assert [move.kind for move in moves] == ["joined", "left", "joined", "left", "joined"]
-    gaps = [b.at - a.at for a, b in zip(moves, moves[1:], strict=False)]
+    gaps = [b.at - a.at for a, b in pairwise(moves)]
     assert all(gap >= timedelta(seconds=60) for gap in gaps)
     assert await shop.inside(chat) == {QING, KAI}
