@@ -224,6 +224,7 @@ async def _contacts(*, online: bool = True) -> AsyncIterator[Contacts]:
     from bot.customers.contacts import Contacts
     from bot.customers.funnel import load_funnel
     from bot.delivery.tokens import StoredTokens
+    from bot.groups.groups import group_sync
     from bot.store.claims import release_dead_leases, worker_name
     from bot.wecom.client import WeComClient
     from intents import load_taxonomy
@@ -249,4 +250,7 @@ async def _contacts(*, online: bool = True) -> AsyncIterator[Contacts]:
             name=name,
             intents=taxonomy.names,
             labels={intent.name: intent.zh for intent in taxonomy.intents},
+            groups=group_sync(
+                database, client, clock, settings.groups, zone=settings.shop.zone
+            ).read_all,
         )

@@ -14,11 +14,10 @@ from bot.customers.funnel import Funnel
 from bot.customers.portrait_desk import PortraitDesk
 from bot.customers.remarks import Remarks
 from bot.customers.sync import Synchroniser
-from bot.customers.sync_journey import Tools
+from bot.customers.sync_journey import GroupReading, Tools
 from bot.customers.tag_names import TagNameKeeper
 from bot.customers.tag_rules import SHIPPED_RULES, load_tag_rules
 from bot.customers.tagging import Tagger
-from bot.customers.tally import Tally
 from bot.delivery.routing import EventRouter
 from bot.delivery.worker import Worker
 from bot.settings import Settings
@@ -49,7 +48,7 @@ class Contacts:
         name: str,
         intents: Collection[str],
         labels: Mapping[str, str],
-        groups: Callable[[], Awaitable[Tally]] | None = None,
+        groups: GroupReading | None = None,
     ) -> None:
         own = settings.customers
         self._settings = own

@@ -29,6 +29,7 @@ from bot.wecom.client import WeComClient
 from bot.wecom.contacts import PAGE, Pair, pairs_of_page, unlicensed
 
 Answer = TypeVar("Answer")
+GroupReading = Callable[[Callable[[], None]], Awaitable[Tally]]
 
 _MEMBER_AT_FAULT = frozenset({40003, 40096, 60011, 60021, 60111, 84061})
 _NO_CUSTOMERS = 84061
@@ -36,6 +37,7 @@ _BAD_CURSOR = frozenset({50100, 60268})
 _TRIES = 6
 _WAIT = 2.0
 _RESTARTS = 3
+_BEAT = sync_runs.LEASE.total_seconds() / 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +72,8 @@ class SyncReport:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tools:
-    """What a journey works with; `groups` reads the customer groups and says what it saw."""
+    """What a journey works with; `groups` reads the customer groups, tells each call that it makes
+    and says what it saw."""
 
     database: Database
     client: WeComClient
@@ -78,7 +81,7 @@ class Tools:
     tags: TagBook
     stage: str
     side_by_side: int = 3
-    groups: Callable[[], Awaitable[Tally]] | None = None
+    groups: GroupReading | None = None
     sleep: Callable[[float], Awaitable[object]] = asyncio.sleep
 
 
@@ -268,8 +271,24 @@ class Journey:
             self._counts["customers"].seen = await count_customers(session, self._run.id)
 
     async def _read_groups(self) -> None:
-        if self._tools.groups is not None:
-            self._counts["groups"] = await self._tools.groups()
+        if self._tools.groups is None:
+            return
+        beating = asyncio.create_task(self._beat())
+        try:
+            self._counts["groups"] = await self._tools.groups(self._count_call)
+        finally:
+            beating.cancel()
+
+    def _count_call(self) -> None:
+        self._calls += 1
+
+    async def _beat(self) -> None:
+        """Keep the lease while the groups are read; whoever lost it hears so at the end."""
+        with suppress(sync_runs.LostRun):
+            while True:
+                await asyncio.sleep(_BEAT)
+                async with self._database.write() as session:
+                    await self._save(session)
 
     async def _patiently(self, call: Callable[[], Awaitable[Answer]]) -> Answer:
         """WeCom: 45009 and 45033 pass when one waits."""

@@ -88,3 +88,16 @@ def digest_times(settings: GroupSettings, zone: ZoneInfo) -> DigestTimes:
         morning=time.fromisoformat(settings.night_to),
         zone=zone,
     )
+
+
+def group_sync(
+    database: Database,
+    client: WeComClient,
+    clock: Clock,
+    settings: GroupSettings,
+    *,
+    zone: ZoneInfo,
+) -> GroupSync:
+    """The reading of all groups by itself, for a process that does nothing else."""
+    roster = Roster(GroupHistory(zone), digest_times(settings, zone))
+    return GroupSync(database, client, clock, roster)

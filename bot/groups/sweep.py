@@ -55,10 +55,11 @@ class GroupSync:
         self._roster = roster
         self._side_by_side = side_by_side
         self._sleep = sleep
-        self.calls = 0
+        self._on_call: Callable[[], None] = lambda: None
 
-    async def read_all(self) -> Tally:
+    async def read_all(self, on_call: Callable[[], None] = lambda: None) -> Tally:
         """Read everything; what was seen, new, different or gone. Raises what stopped it."""
+        self._on_call = on_call
         sweep = await self._begin()
         while sweep.batches:
             await self._read_page(sweep)
@@ -215,7 +216,7 @@ class GroupSync:
         """WeCom: 45009 and 45033 pass when one waits."""
         wait = _WAIT
         for attempt in range(1, _TRIES + 1):
-            self.calls += 1
+            self._on_call()
             try:
                 return await call()
             except RetryLater as error:
