@@ -27,6 +27,8 @@ class SandboxSettings:
     data_path: Path | None = None
     clock: Clock = system_clock
     calls_per_minute: int = 10_000
+    mass_send_rule: str = "days_of_month"
+    moments_per_minute: int = 10
     tokenless_sync_per_minute: int = 10_000
     callback_timeout_seconds: float = 5.0
     callback_retry_seconds: float = 1.0

@@ -84,6 +84,28 @@ CREATE TABLE IF NOT EXISTS group_greetings (
     seq INTEGER PRIMARY KEY AUTOINCREMENT, chat_id TEXT NOT NULL, names TEXT NOT NULL,
     text TEXT NOT NULL, at INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS join_ways (config_id TEXT PRIMARY KEY, body TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS mass_tasks (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT, msgid TEXT NOT NULL UNIQUE, userid TEXT NOT NULL,
+    chat_type TEXT NOT NULL, body TEXT NOT NULL, created_at INTEGER NOT NULL,
+    sent_at INTEGER NOT NULL DEFAULT 0, cancelled_at INTEGER NOT NULL DEFAULT 0,
+    reminders TEXT NOT NULL DEFAULT '[]');
+CREATE TABLE IF NOT EXISTS mass_targets (
+    msgid TEXT NOT NULL, target TEXT NOT NULL, status INTEGER NOT NULL DEFAULT 0,
+    sent_at INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (msgid, target));
+CREATE INDEX IF NOT EXISTS mass_targets_by_target ON mass_targets (target, sent_at);
+CREATE TABLE IF NOT EXISTS moments (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT, moment_id TEXT NOT NULL UNIQUE,
+    jobid TEXT NOT NULL UNIQUE, body TEXT NOT NULL, senders TEXT NOT NULL, tags TEXT NOT NULL,
+    created_at INTEGER NOT NULL, cancelled_at INTEGER NOT NULL DEFAULT 0);
+CREATE TABLE IF NOT EXISTS moment_posts (
+    moment_id TEXT NOT NULL, userid TEXT NOT NULL, at INTEGER NOT NULL,
+    PRIMARY KEY (moment_id, userid));
+CREATE TABLE IF NOT EXISTS moment_views (
+    moment_id TEXT NOT NULL, userid TEXT NOT NULL, external_userid TEXT NOT NULL,
+    at INTEGER NOT NULL, PRIMARY KEY (moment_id, userid, external_userid));
+CREATE TABLE IF NOT EXISTS moment_reactions (
+    moment_id TEXT NOT NULL, userid TEXT NOT NULL, external_userid TEXT NOT NULL,
+    kind TEXT NOT NULL, at INTEGER NOT NULL);
 """
 
 

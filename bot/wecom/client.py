@@ -24,7 +24,9 @@ from bot.wecom.errcodes import BUSY, FREQUENCY_LIMIT, TOKEN_REJECTED, error_for
 from bot.wecom.group_chats import GroupChatApi
 from bot.wecom.kf import KfApi
 from bot.wecom.limits import Limiter
+from bot.wecom.mass_sends import MassSendApi
 from bot.wecom.media import MediaApi
+from bot.wecom.moments import MomentApi
 from bot.wecom.tokens import SharedTokens, Token, TokenCache, token_name
 
 _TRIES = 3
@@ -61,7 +63,9 @@ class WeComClient(WeChatClient):  # type: ignore[misc]  # wechatpy has no types
     contact_ways = ContactWayApi()
     group_chats = GroupChatApi()
     kf = KfApi()
+    mass_sends = MassSendApi()
     media = MediaApi()
+    moments = MomentApi()
 
     def __init__(
         self,

@@ -21,8 +21,10 @@ from . import (
     kf_accounts,
     kf_messages,
     kf_sessions,
+    mass_sends,
     media_files,
     members,
+    moments,
 )
 from .call import Answer, Body, Call, Endpoint
 
@@ -39,8 +41,10 @@ ENDPOINTS: dict[str, Endpoint] = {
     **kf_accounts.ROUTES,
     **kf_messages.ROUTES,
     **kf_sessions.ROUTES,
+    **mass_sends.ROUTES,
     **media_files.ROUTES,
     **members.ROUTES,
+    **moments.ROUTES,
 }
 SECRET_NAMES = frozenset({"access_token", "corpsecret"})
 
