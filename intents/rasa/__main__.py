@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 import signal
 import sys
 from collections.abc import Sequence
@@ -15,7 +16,7 @@ from intents.circuit_breaker import CircuitBreaker
 from intents.errors import NluError
 from intents.rasa.domain import domain_text
 from intents.rasa.environment import Environment
-from intents.rasa.server import HOST, PORT, RasaServer, token_of, warm_up
+from intents.rasa.server import HOST, PORT, TOKEN_VARIABLE, RasaServer, token_of, warm_up
 from intents.rasa.training import CONFIG, DOMAIN, model_name, train
 from intents.rasa_client import RasaEngine
 from intents.training_data import data_files
@@ -105,8 +106,9 @@ def _serve(chosen: argparse.Namespace) -> int:
     try:
         asyncio.run(server.ready())
         _say(f"Rasa 已就绪：{server.url}，模型 {server.model.name}")
-        _say("让机器人用它：export BOT_NLU__ENGINE=rasa")
-        _say(f'  BOT_NLU__RASA_URL={server.url} BOT_NLU__RASA_TOKEN="$(cat {chosen.var}/token)"')
+        _say(f"让机器人用它：export BOT_NLU__ENGINE=rasa BOT_NLU__RASA_URL={server.url}")
+        if not os.environ.get(TOKEN_VARIABLE, "").strip():
+            _say(f'  export {TOKEN_VARIABLE}="$(cat {chosen.var}/token)"')
         return server.wait()
     finally:
         server.stop()
