@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from e2e.conftest import StartBot
 from e2e.contacts import Contacts
 from e2e.running import Bot
 from e2e.standin import Platform
@@ -207,11 +208,13 @@ def test_a_bad_variable_is_refused(bot: Bot, contacts: Contacts) -> None:
     assert "vip_level" in answer.text
 
 
-def test_a_burst_of_friends_beside_two_thousand_messages(bot: Bot, contacts: Contacts) -> None:
+def test_a_burst_of_friends_beside_two_thousand_messages(
+    start: StartBot, own_platform: Platform
+) -> None:
+    contacts, bot = Contacts(own_platform), start(own_platform)
     channel = _channel(bot, text="欢迎{customer_name}来到{shop_name}")
-    platform = contacts.platform
     for number in range(2000):
-        platform.says(f"wm_chat_{number:04d}", f"这件有货吗{number}")
+        own_platform.says(f"wm_chat_{number:04d}", f"这件有货吗{number}")
     bot.told()
     friends = []
 

@@ -58,19 +58,14 @@ def test_a_port_in_use_is_said_in_one_line(
     ("name", "value", "key"),
     [
         ("BOT_HTTP__PORT", "eighty", "http.port"),
-        ("BOT_HTTP__PORT", "70000", "http.port"),
-        ("BOT_DATABASE__URL", "mysql://x", "database.url"),
         ("BOT_DATABASE__URL", "postgresql+psycopg://u:pw@127.0.0.1:1/x", "database.url"),
         ("BOT_WECOM__ENCODING_AES_KEY", "tooshortakey", "wecom.encoding_aes_key"),
         ("BOT_WECOM__API_BASE", "qyapi", "wecom.api_base"),
-        ("BOT_WECOM__CORP_ID", "", "wecom.corp_id"),
         ("BOT_WECOM__SECRET", "", "wecom.secret"),
         ("BOT_DIALOGUE__AUTO_SEND", "perhaps", "dialogue.auto_send"),
-        ("BOT_DIALOGUE__BURST_SECONDS", "-1", "dialogue.burst_seconds"),
         ("BOT_NLU__ENGINE", "magic", "nlu.engine"),
         ("BOT_DIALOGUE__BIRST_SECONDS", "3", "dialogue.birst_seconds"),
         ("BOT_CONFIG", "no/such/file.yml", "BOT_CONFIG"),
-        ("BOT_SHOP__TIMEZONE", "Asia/Atlantis", "shop.timezone"),
     ],
 )
 def test_a_wrong_setting_is_said_in_one_line(
@@ -99,14 +94,3 @@ def test_it_stops_when_asked_even_in_the_middle_of_a_call(
     bot.start()
     bot.wait_for(lambda: bot.deliveries(customer, state="done"), "the record of it")
     assert len(own_platform.got(customer)) == 1
-
-
-def test_a_message_written_while_it_was_down_is_answered(
-    start: StartBot, own_platform: Platform, customer: str
-) -> None:
-    bot = start(own_platform)
-    bot.hears(f"{customer}_before", "太贵了")
-    bot.stop()
-    own_platform.says(customer, "什么时候发货")
-    bot.start()
-    bot.suggestion(customer)
