@@ -14,7 +14,7 @@ from bot.customers.erasures import erased_among
 from bot.customers.follow_rows import standing_of, standing_values
 from bot.customers.follows import read
 from bot.customers.parked import unpark
-from bot.customers.tag_names import refresh_tag_names
+from bot.customers.tag_names import refresh_tag_names, tag_labels
 from bot.customers.tag_rows import add_tag_rows, note_tag_changes, write_tags
 from bot.customers.tally import Tally
 from bot.store.contact_tables import ContactCard, Follow, FollowTag
@@ -52,6 +52,7 @@ async def store_pairs(
     if not by_key:
         return Stored(follows=Tally(seen=len(pairs)))
     contacts = {pair.contact.external_userid: pair.contact for pair in by_key.values()}
+    contacts = dict(sorted(contacts.items()))
     page = _Page(session, by_key, contacts, stage, asked_at, now, sweep, watch)
     return await page.store()
 
@@ -85,6 +86,7 @@ class _Page:
         self._watch = watch
         self._stored = Stored(follows=Tally(seen=len(pairs)))
         self._touched: set[str] = set()
+        self._fresh: set[str] = set()
 
     async def store(self) -> Stored:
         await self._customers()
@@ -109,6 +111,7 @@ class _Page:
         await self._cards()
 
     async def _known_customers(self) -> dict[str, Any]:
+        """Locked in the order of their ids, so that no two pages wait for each other."""
         rows = await self._session.execute(
             select(
                 Customer.external_userid,
@@ -116,15 +119,21 @@ class _Page:
                 Customer.avatar,
                 Customer.gender,
                 Customer.unionid,
-            ).where(Customer.external_userid.in_(self._contacts))
+            )
+            .where(Customer.external_userid.in_(self._contacts))
+            .order_by(Customer.external_userid)
+            .with_for_update()
         )
         return {row.external_userid: row for row in rows.all()}
 
     async def _insert_customers(self, contacts: Sequence[Contact]) -> None:
+        if not contacts:
+            return
+        borne = await self._borne({contact.external_userid for contact in contacts})
         new = await insert_new(
             self._session,
             Customer,
-            [self._customer_row(contact) for contact in contacts],
+            [self._customer_row(contact, *borne[contact.external_userid]) for contact in contacts],
             unique=["external_userid"],
             returning=Customer.external_userid,
         )
@@ -144,11 +153,30 @@ class _Page:
                 for who in new
             ],
         )
+        self._fresh = set(new)
         self._stored.customers.added += len(new)
         unions = [self._contacts[who].unionid for who in new]
         await unpark(self._session, external_userids=new, unionids=unions)
 
-    def _customer_row(self, contact: Contact) -> dict[str, Any]:
+    async def _borne(self, ids: set[str]) -> dict[str, tuple[list[str], str | None]]:
+        """The tag names and the channel with which new customers come."""
+        theirs = [pair for pair in self._pairs.values() if pair.contact.external_userid in ids]
+        theirs.sort(key=lambda pair: (pair.relation.since or self._now, pair.relation.userid))
+        names = await tag_labels(
+            self._session, {one for pair in theirs for one in pair.relation.tag_ids}
+        )
+        tags: dict[str, set[str]] = {who: set() for who in ids}
+        channels: dict[str, str] = {}
+        for pair in theirs:
+            who, relation = pair.contact.external_userid, pair.relation
+            tags[who].update(names[one] for one in relation.tag_ids if one in names)
+            if relation.state:
+                channels.setdefault(who, relation.state)
+        return {who: (sorted(tags[who]), channels.get(who)) for who in ids}
+
+    def _customer_row(
+        self, contact: Contact, tags: list[str], channel: str | None
+    ) -> dict[str, Any]:
         return {
             "external_userid": contact.external_userid,
             "name": contact.name,
@@ -157,7 +185,8 @@ class _Page:
             "unionid": contact.unionid,
             "stage": self._stage,
             "stage_since": self._now,
-            "tags": [],
+            "tags": tags,
+            "channel": channel,
             "first_seen_at": self._now,
             "profile_due_at": None,
         }
@@ -169,7 +198,7 @@ class _Page:
 
     async def _follows(self) -> None:
         known = await self._known_follows()
-        tags = await self._known_tags()
+        tags = await self._known_tags() if known else {}
         new = [key for key in self._pairs if key not in known]
         inserted = await self._insert_follows(new)
         same: list[Key] = []
@@ -278,7 +307,8 @@ class _Page:
         rows = []
         for userid, who in keys:
             self._stored.follows.added += 1
-            self._touched.add(who)
+            if who not in self._fresh:
+                self._touched.add(who)
             rows += [
                 {"tag_id": tag_id, "external_userid": who, "userid": userid}
                 for tag_id in self._pairs[userid, who].relation.tag_ids

@@ -17,6 +17,7 @@ from bot.customers.erasures import erased_among
 from bot.customers.follow_rows import standing_of, standing_values
 from bot.customers.follows import OPEN, UNKNOWN, FollowChange, Standing, hear
 from bot.customers.profiles import meet
+from bot.customers.same_person import lock_customer
 from bot.customers.tag_checks import want_check
 from bot.customers.tag_names import refresh_tag_names
 from bot.delivery.routing import Effect, EventRouter
@@ -125,6 +126,7 @@ async def apply_change(
     detail: Mapping[str, Any] | None = None,
 ) -> None:
     """Let one change of a relation take effect; the customer must exist."""
+    await lock_customer(session, external_userid)
     follow = await _locked(session, userid, external_userid)
     if follow is None and kind is not FollowChange.TRANSFER_FAILED:
         await _insert(session, userid, external_userid)

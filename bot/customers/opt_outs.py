@@ -63,7 +63,7 @@ async def opt_in(
 
 async def _set(session: AsyncSession, people: list[str], *, out: bool, at: datetime) -> list[str]:
     changed = []
-    for who in people:
+    for who in sorted(people):
         stood = Customer.opted_out_at.is_(None) if out else Customer.opted_out_at.is_not(None)
         result = await session.execute(
             update(Customer)

@@ -21,3 +21,12 @@ async def same_person(session: AsyncSession, external_userid: str) -> list[str]:
         .order_by(Customer.external_userid)
     )
     return [external_userid, *others]
+
+
+async def lock_customer(session: AsyncSession, external_userid: str) -> None:
+    """Whoever writes to a customer and their relations takes the customer first."""
+    await session.execute(
+        select(Customer.external_userid)
+        .where(Customer.external_userid == external_userid)
+        .with_for_update()
+    )

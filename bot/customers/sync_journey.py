@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
+from copy import deepcopy
 from dataclasses import dataclass
-from datetime import datetime
 from time import monotonic
 from typing import Any, TypeVar
 
 from sqlalchemy import update
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot import loggers
@@ -19,6 +20,7 @@ from bot.customers import sync_runs
 from bot.customers.contact_book import store_pairs
 from bot.customers.corp_tags import TagBook
 from bot.customers.sync_missing import close_missing, count_customers
+from bot.customers.sync_pages import Page
 from bot.customers.sync_runs import MemberState, Phase, RunState
 from bot.customers.tag_names import TagNameKeeper
 from bot.customers.tally import Tally
@@ -26,7 +28,7 @@ from bot.errors import GiveUp, MendSettings, RetryLater, TellGuide, WeComError
 from bot.store.contact_tables import SyncBatch, SyncRun
 from bot.store.database import Database
 from bot.wecom.client import WeComClient
-from bot.wecom.contacts import PAGE, Pair, pairs_of_page, unlicensed
+from bot.wecom.contacts import PAGE
 
 Answer = TypeVar("Answer")
 GroupReading = Callable[[Callable[[], None]], Awaitable[Tally]]
@@ -100,6 +102,8 @@ class Journey:
         self._calls = run.calls
         self._seconds = run.seconds
         self._since = monotonic()
+        self._saving = asyncio.Lock()
+        self._waiting: list[Page] = []
 
     async def complete(self) -> SyncReport:
         """Walk what is left of the run; raises what stopped it after saving how far it came."""
@@ -183,7 +187,7 @@ class Journey:
                 else:
                     raise
             else:
-                await self._save_page(batch, userids, answer, asked_at)
+                await self._save_page(Page(batch, userids, answer, asked_at))
         if not userids:
             async with self._database.write() as session:
                 await self._save_batch(session, batch, done=True)
@@ -208,46 +212,70 @@ class Journey:
                 await self._save_batch(session, batch, done=True)
             await self._save(session)
 
-    async def _save_page(
-        self, batch: SyncBatch, userids: Sequence[str], answer: dict[str, Any], asked_at: datetime
-    ) -> None:
-        pairs = pairs_of_page(answer)
-        cursor = str(answer.get("next_cursor") or "")
-        done = not cursor or cursor == batch.cursor
+    async def _save_page(self, page: Page) -> None:
+        """Whoever comes first saves what has gathered, in one transaction."""
+        self._waiting.append(page)
+        async with self._saving:
+            if not page.saved:
+                pages, self._waiting = self._waiting, []
+                try:
+                    await self._save_surely(pages)
+                except BaseException:
+                    self._waiting = pages + self._waiting
+                    raise
+
+    async def _save_surely(self, pages: Sequence[Page]) -> None:
+        """PostgreSQL may choose us to give way to somebody else's work."""
+        for attempt in range(1, _TRIES + 1):
+            before = deepcopy(self._counts)
+            try:
+                await self._save_pages(pages)
+                return
+            except DBAPIError:
+                self._counts = before
+                if attempt == _TRIES:
+                    raise
+                await self._tools.sleep(0.1 * attempt)
+
+    async def _save_pages(self, pages: Sequence[Page]) -> None:
         async with self._database.write() as session:
             stored = await store_pairs(
                 session,
-                pairs,
+                [pair for page in pages for pair in page.pairs],
                 stage=self._tools.stage,
-                asked_at=asked_at,
+                asked_at=min(page.asked_at for page in pages),
                 now=self._clock.now(),
                 sweep=self._run.id,
             )
             self._counts["customers"].add(stored.customers)
             self._counts["follows"].add(stored.follows)
-            if refused := unlicensed(answer):
-                await sync_runs.settle_members(
-                    session,
-                    self._run.id,
-                    batch=batch.number,
-                    state=MemberState.FAILED,
-                    error="该成员没有互通账号许可，读不到他的客户",
-                    only=refused,
-                )
-            if done:
-                await sync_runs.settle_members(
-                    session, self._run.id, batch=batch.number, state=MemberState.DONE
-                )
-            reached = _reached(userids, pairs, batch.reached)
-            await self._save_batch(
-                session, batch, cursor=cursor, done=done, pages=batch.pages + 1, reached=reached
-            )
+            for page in pages:
+                await self._settle_page(session, page)
             await self._save(session)
-        batch.cursor, batch.done, batch.pages, batch.reached = (
-            cursor,
-            done,
-            batch.pages + 1,
-            reached,
+        for page in pages:
+            page.accept()
+
+    async def _settle_page(self, session: AsyncSession, page: Page) -> None:
+        if page.unlicensed:
+            await sync_runs.settle_members(
+                session,
+                self._run.id,
+                batch=page.batch.number,
+                state=MemberState.FAILED,
+                error="该成员没有互通账号许可，读不到他的客户",
+                only=page.unlicensed,
+            )
+        if page.last:
+            await sync_runs.settle_members(
+                session, self._run.id, batch=page.batch.number, state=MemberState.DONE
+            )
+        await self._save_batch(
+            session,
+            page.batch,
+            cursor=page.cursor,
+            done=page.last,
+            pages=page.batch.pages + 1,
+            reached=page.reached,
         )
 
     async def _save_batch(self, session: AsyncSession, batch: SyncBatch, **values: Any) -> None:
@@ -356,12 +384,3 @@ class Journey:
             failed=state.failed,
             resumed=run.resumed,
         )
-
-
-def _reached(userids: Sequence[str], pairs: Sequence[Pair], before: int) -> int:
-    """How many guides of the batch lie behind this page, for the progress bar only."""
-    if not pairs:
-        return before
-    last = pairs[-1].relation.userid
-    place = userids.index(last) if last in userids else before
-    return max(before, place)

@@ -16,14 +16,16 @@ from bot.store.tables import Customer
 _CHUNK = 400
 
 
-async def tag_labels(session: AsyncSession, ids: Collection[str]) -> dict[str, str]:
-    """The names of these tags, as far as they are known."""
+async def tag_labels(
+    session: AsyncSession, ids: Collection[str], *, deleted: bool = False
+) -> dict[str, str]:
+    """The names of these tags, as far as they are known; of deleted ones only if asked for."""
     if not ids:
         return {}
-    rows = await session.execute(
-        select(CorpTag.tag_id, CorpTag.name).where(CorpTag.tag_id.in_(sorted(ids)))
-    )
-    return {row.tag_id: row.name for row in rows}
+    wanted = select(CorpTag.tag_id, CorpTag.name).where(CorpTag.tag_id.in_(sorted(ids)))
+    if not deleted:
+        wanted = wanted.where(CorpTag.deleted_at.is_(None))
+    return {row.tag_id: row.name for row in await session.execute(wanted)}
 
 
 async def refresh_tag_names(session: AsyncSession, ids: Iterable[str]) -> None:
@@ -35,7 +37,10 @@ async def refresh_tag_names(session: AsyncSession, ids: Iterable[str]) -> None:
 
 async def _refresh(session: AsyncSession, ids: list[str]) -> None:
     bearers = await session.execute(
-        select(Customer.external_userid, Customer.tags).where(Customer.external_userid.in_(ids))
+        select(Customer.external_userid, Customer.tags)
+        .where(Customer.external_userid.in_(ids))
+        .order_by(Customer.external_userid)
+        .with_for_update()
     )
     before: dict[str, list[str]] = {row.external_userid: row.tags for row in bearers}
     rows = await session.execute(

@@ -57,7 +57,7 @@ async def note_tag_changes(
     now: datetime,
 ) -> None:
     """Write into the history which tags came and went, and why."""
-    names = await tag_labels(session, {*add, *remove})
+    names = await tag_labels(session, {*add, *remove}, deleted=True)
     for tag_id in sorted({*add, *remove}):
         session.add(
             TagChange(

@@ -12,6 +12,7 @@ from bot import loggers
 from bot.clock import Clock
 from bot.customers.corp_tags import TagBook
 from bot.customers.follows import OPEN, FollowState
+from bot.customers.same_person import lock_customer
 from bot.customers.tag_names import refresh_tag_names
 from bot.customers.tag_rows import note_tag_changes, write_tags
 from bot.errors import GiveUp, NotFound, RetryLater, TellGuide
@@ -136,6 +137,7 @@ class Tagger:
         async with self._database.write() as session:
             if not await settle(session, job, now=now, state=WorkState.DONE, error=None):
                 return
+            await lock_customer(session, job.external_userid)
             borne = await borne_tags(session, *key)
             new, gone = set(add) - borne, set(job.remove) & borne
             await write_tags(session, key, add=new, remove=gone)
