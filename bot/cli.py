@@ -18,6 +18,7 @@ from bot.commands import (
     deliveries,
     demo,
     doctor,
+    groups,
     nlu,
     scripts,
     serve,
@@ -48,6 +49,7 @@ app.add_typer(db.app, name="db")
 app.add_typer(console.app, name="console")
 app.add_typer(deliveries.app, name="deliveries")
 app.add_typer(channels.app, name="channels")
+app.add_typer(groups.app, name="groups")
 
 
 def _show_version(wanted: bool) -> None:

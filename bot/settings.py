@@ -253,14 +253,13 @@ Hour = Annotated[str, AfterValidator(_hour)]
 
 
 class GroupSettings(_Section):
-    """Customer groups: whom to tell of newcomers and when, and how large a group should grow."""
+    """Customer groups: when owners are told of newcomers and reminded, and what is silence."""
 
     digest_minutes: int = Field(30, ge=1, le=24 * 60)
     night_from: Hour = "21:30"
     night_to: Hour = "08:30"
     silent_days: int = Field(14, ge=1, le=365)
     reminder_days: int = Field(3, ge=1, le=90)
-    best_size: int = Field(200, ge=10, le=500)
     segments_file: Path | None = None
 
 
