@@ -160,6 +160,6 @@ def _check_file(path: Place, source: str, folder: Path | None, limit: int) -> It
         return
     target = folder / source
     if not target.is_file() or not target.resolve().is_relative_to(folder.resolve()):
-        yield Finding(path, f"找不到文件「{source}」", f"把文件放到 {folder.name}/{source}")
+        yield Finding(path, f"找不到文件「{source}」", f"把文件放到 {Path(folder.name) / source}")
     elif not 5 < target.stat().st_size <= limit:
         yield Finding(path, f"文件「{source}」是空的或太大", f"换成 {limit >> 20} MB 以内的文件")
