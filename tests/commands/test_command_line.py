@@ -1,0 +1,337 @@
+"""The commands as people and programs use them: help, JSON, one clear line, exit codes."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+
+from bot.cli import app
+
+Run = Callable[..., Any]
+PRINTING_DATA = {
+    "train",
+    "parse",
+    "evaluate",
+    "doctor",
+    "reply",
+    "db upgrade",
+    "scripts check",
+    "scripts import",
+    "scripts list",
+    "deliveries list",
+}
+
+
+def leaves(command: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, Any]]:
+    """Every command that does something, by its full name."""
+    commands = getattr(command, "commands", None)
+    if commands is None:
+        yield " ".join(path), command
+        return
+    for name, inner in commands.items():
+        yield from leaves(inner, (*path, name))
+
+
+COMMANDS = dict(leaves(typer.main.get_command(app)))
+
+
+def test_the_promised_commands_are_there() -> None:
+    assert {"serve", "demo", *PRINTING_DATA} <= set(COMMANDS)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_help_has_an_example(run: Run, name: str) -> None:
+    ran = run(*name.split(), "--help")
+    assert ran.code == 0
+    assert "例：" in ran.out
+    assert "wecom-bot" in ran.out
+    assert ("--json" in ran.out) >= (name in PRINTING_DATA)
+
+
+def test_version_and_bare_call(run: Run) -> None:
+    assert run("--version").out.startswith("wecom-bot ")
+    assert run().code in {0, 2}
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("nonsense",),
+        ("parse",),
+        ("parse", "a", "b"),
+        ("reply", "太贵了", "--limit", "0"),
+        ("deliveries", "retry"),
+        ("db", "upgrade", "--nope"),
+        ("scripts", "import"),
+    ],
+)
+def test_wrong_usage_is_2(run: Run, arguments: tuple[str, ...]) -> None:
+    assert run(*arguments).code == 2
+
+
+def refused(ran: Any, *words: str) -> None:
+    """Exit code 1 and one clear line on standard error."""
+    assert ran.code == 1
+    assert ran.err.startswith("错误：")
+    assert "Traceback" not in ran.err
+    assert len(ran.err.strip().splitlines()) == 1, ran.err
+    for word in words:
+        assert word in ran.err
+
+
+REFUSALS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "a missing config": (("--config", "none.yml", "db", "upgrade"), ("none.yml",)),
+    "serving without keys": (("serve",), ("wecom.corp_id", "demo")),
+    "an unknown stage": (("reply", "太贵了", "--stage", "nowhere"), ("nowhere", "icebreak")),
+    "an unknown send": (("deliveries", "retry", "99"), ("99",)),
+    "a missing file": (("evaluate", "none.jsonl"), ("none.jsonl",)),
+    "a missing workbook": (("scripts", "import", "none.xlsx"), ("none.xlsx",)),
+    "an unreadable number": (("deliveries", "retry", "x"), ("x",)),
+    "an unknown console user": (("console", "password", "nobody"), ("nobody",)),
+    "a strange ending": (("scripts", "export", "scripts.docx"), (".docx",)),
+}
+
+
+@pytest.mark.parametrize("name", REFUSALS)
+def test_what_cannot_be_done_is_1_and_one_line(run: Run, name: str) -> None:
+    arguments, words = REFUSALS[name]
+    refused(run(*arguments), *words)
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "words"),
+    [
+        ("BOT_HTTP__PORT", "eighty", ("http.port", "BOT_HTTP__PORT")),
+        ("BOT_DATABASE__URL", "mysql://bot:hunter2secret@h/x", ("database.url",)),
+        ("BOT_DATABASE__URL", "sqlite+aiosqlite:////dev/null/x/bot.db", ("database.url",)),
+        (
+            "BOT_DATABASE__URL",
+            "postgresql+psycopg://u:hunter2secret@127.0.0.1:9/x",
+            ("database.url",),
+        ),
+    ],
+)
+def test_a_wrong_setting_is_one_line_without_the_password(
+    run: Run, monkeypatch: pytest.MonkeyPatch, variable: str, value: str, words: tuple[str, ...]
+) -> None:
+    monkeypatch.setenv(variable, value)
+    ran = run("db", "upgrade")
+    refused(ran, *words)
+    assert "hunter2secret" not in ran.err
+
+
+def test_upgrade_tells_from_where_to_where(run: Run) -> None:
+    first = json.loads(run("db", "upgrade", "--json").out)
+    assert first["before"] is None
+    assert first["after"]
+    again = json.loads(run("db", "upgrade", "--json").out)
+    assert again == {"before": first["after"], "after": first["after"]}
+    assert "已是最新" in run("db", "upgrade").out
+
+
+def test_a_taken_port_is_one_line(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    with closing(socket.socket()) as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        for name, value in {
+            "HTTP__PORT": port,
+            "WECOM__CORP_ID": "ww1",
+            "WECOM__SECRET": "s3cret-7Hq2",
+            "WECOM__TOKEN": "t",
+            "WECOM__API_BASE": "http://127.0.0.1:9/",
+            "WECOM__ENCODING_AES_KEY": "U2FuZGJveFdlQ29tQ2FsbGJhY2tLZXlPZjMyQnl0ZXM",
+            "SCRIPTS__IMPORT_ON_START": "false",
+            "LOGGING__LEVEL": "ERROR",
+        }.items():
+            monkeypatch.setenv(f"BOT_{name}", value)
+        refused(run("serve"), port, "BOT_HTTP__PORT")
+
+
+def test_parsing_a_sentence(run: Run) -> None:
+    verdict = json.loads(run("parse", "这件还有L码吗", "--json").out)
+    assert verdict["intent"] == "ask_stock"
+    assert 0 <= verdict["confidence"] <= 1
+    assert verdict["ranking"][0]["intent"] == "ask_stock"
+    assert "ask_stock" in run("parse", "这件还有L码吗").out
+
+
+@pytest.mark.parametrize("text", ["", " ", "\u0000", "😀" * 3000, "-", "\n"])
+def test_parsing_anything_at_all(run: Run, text: str) -> None:
+    ran = run("parse", "--json", "--", text)
+    assert ran.code == 0
+    assert json.loads(ran.out)["intent"]
+
+
+def test_training_again_is_a_look(run: Run) -> None:
+    first = json.loads(run("train", "--json").out)
+    again = json.loads(run("train", "--json").out)
+    assert again["model"] == first["model"]
+    assert again["seconds"] < 5
+
+
+def test_a_reply_with_reasons(run: Run) -> None:
+    answer = json.loads(run("reply", "太贵了", "--stage", "objection", "--json").out)
+    assert answer["stage"] == "objection"
+    assert answer["understanding"]["intent"] == "complain_price"
+    assert 1 <= len(answer["choices"]) <= 3
+    assert all(choice["text"] and choice["reasons"] for choice in answer["choices"])
+    assert "理由" in run("reply", "太贵了", "--stage", "objection").out
+
+
+def test_evaluating_gives_the_promised_figures(run: Run) -> None:
+    rows = [
+        {"text": "还有L码吗", "intent": "ask_stock"},
+        {"text": "太贵了", "intent": "complain_price"},
+        {"text": "多少钱", "intent": "ask_price"},
+        {"text": "帮我写首诗", "intent": "out_of_scope"},
+    ]
+    lines = (json.dumps(row, ensure_ascii=False) for row in rows)
+    Path("rows.jsonl").write_text("\n".join(lines), encoding="utf-8")
+    figures = json.loads(run("evaluate", "rows.jsonl", "--json").out)
+    assert figures["n"] == 4
+    assert {"accuracy", "macro_f1", "top3", "out_of_scope_auroc", "per_intent"} <= set(figures)
+    assert set(figures["latency_ms"]) >= {"p50", "p99"}
+    assert figures["engine"]
+    assert "准确率" in run("evaluate", "rows.jsonl").out
+
+
+@pytest.mark.parametrize("line", ["{", "[]", '{"text": "a"}', '{"text": 5, "intent": "greet"}'])
+def test_a_broken_row_is_named_by_its_line(run: Run, line: str) -> None:
+    Path("rows.jsonl").write_text('{"text": "在吗", "intent": "greet"}\n' + line + "\n")
+    refused(run("evaluate", "rows.jsonl"), "rows.jsonl", "2")
+
+
+def test_scripts_go_out_and_come_back(run: Run) -> None:
+    shutil.copytree(_shipped() / "assets", "assets")
+    report = json.loads(run("scripts", "import", str(_shipped()), "--json").out)
+    assert len(report["added"]) >= 150
+    for name in ("out.yml", "out.xlsx"):
+        assert run("scripts", "export", name).code == 0
+        back = json.loads(run("scripts", "import", name, "--json").out)
+        assert (back["added"], back["changed"], back["retired"]) == ([], [], []), name
+    listed = json.loads(run("scripts", "list", "--json").out)
+    assert len(listed) == len(report["added"])
+    few = json.loads(run("scripts", "list", "--intent", "complain_price", "--json").out)
+    assert 0 < len(few) < len(listed)
+
+
+def _shipped() -> Path:
+    import scripts_library
+
+    return Path(scripts_library.__file__).parent / "catalogue"
+
+
+def test_a_missing_folder_of_scripts_is_named(run: Run) -> None:
+    ran = run("scripts", "import", "none")
+    assert ran.code == 1
+    assert "none" in ran.err
+    assert "Traceback" not in ran.err
+
+
+def test_a_mend_names_a_place_beside_the_file(run: Run) -> None:
+    body = "scripts:\n  - {id: a, title: a, intents: [greet], parts: [{image: assets/no.png}]}\n"
+    Path("one.yml").write_text(body, encoding="utf-8")
+    assert " assets/no.png" in run("scripts", "check", "one.yml").out.split("把文件放到")[1]
+
+
+def test_a_wrong_script_is_shown_with_its_line(run: Run) -> None:
+    Path("bad.yml").write_text("scripts:\n  - id: a\n    intents: [greet]\n", encoding="utf-8")
+    ran = run("scripts", "check", "bad.yml")
+    assert ran.code == 1
+    assert "bad.yml" in ran.out
+    ran = run("scripts", "check", "bad.yml", "--json")
+    assert ran.code == 1
+    assert json.loads(ran.out)["problems"]
+    assert json.loads(run("scripts", "list", "--json").out) == []
+
+
+def test_the_shipped_scripts_pass(run: Run) -> None:
+    assert run("scripts", "check").code == 0
+
+
+def test_nothing_failed_yet(run: Run) -> None:
+    assert json.loads(run("deliveries", "list", "--json").out) == []
+    assert run("deliveries", "list").out.strip()
+
+
+def test_a_new_console_password_each_time(run: Run, tmp_path: Path) -> None:
+    run("db", "upgrade")
+    add = (
+        "INSERT INTO console_user (name, password_hash, created_at)"
+        " VALUES ('guide', 'old', '2026-11-20 00:00:00')"
+    )
+    with closing(sqlite3.connect(tmp_path / "bot.db")) as database, database:
+        database.execute(add)
+    first, second = (run("console", "password", "guide").out for _ in range(2))
+    assert first != second
+    with closing(sqlite3.connect(tmp_path / "bot.db")) as database:
+        ((kept,),) = database.execute("SELECT password_hash FROM console_user")
+    assert kept.startswith("$argon2")
+    assert second.strip().rsplit("：", 1)[-1] not in kept
+
+
+def test_doctor_says_what_is_missing(run: Run) -> None:
+    ran = run("doctor", "--json")
+    assert ran.code == 1
+    findings = {one["check"]: one for one in json.loads(ran.out)}
+    assert findings["数据库"]["ok"] is True
+    assert findings["企业微信设置"]["ok"] is False
+    assert "wecom.corp_id" in findings["企业微信设置"]["words"]
+    assert findings["企业微信接口"]["ok"] is None
+    assert "怎么办" in run("doctor").out
+
+
+def test_doctor_names_a_platform_that_cannot_be_reached(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in {
+        "CORP_ID": "ww1",
+        "SECRET": "s3cret-7Hq2",
+        "TOKEN": "t",
+        "API_BASE": "http://127.0.0.1:9/",
+        "ENCODING_AES_KEY": "U2FuZGJveFdlQ29tQ2FsbGJhY2tLZXlPZjMyQnl0ZXM",
+    }.items():
+        monkeypatch.setenv(f"BOT_WECOM__{name}", value)
+    ran = run("doctor", "--json")
+    assert ran.code == 1
+    findings = {one["check"]: one for one in json.loads(ran.out)}
+    assert findings["获取凭证 gettoken"]["ok"] is False
+    assert "api_base" in findings["获取凭证 gettoken"]["mend"]
+    assert "7Hq2" not in ran.out + ran.err
+
+
+def test_the_demo_forgets_on_request(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "demo").mkdir()
+    (tmp_path / "demo" / "bot.db").write_text("x")
+    assert run("demo", "--var", "demo", "--reset").code == 0
+    assert not (tmp_path / "demo").exists()
+
+
+def test_as_a_module_and_into_a_closed_pipe(tmp_path: Path) -> None:
+    """`python -m bot` is the same program, and `| head` is no crash."""
+    script = f"{sys.executable} -m bot --help | head -c 1"
+    root = Path(__file__).resolve().parents[2]
+    ran = subprocess.run(
+        ["sh", "-c", script],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(root)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert ran.returncode == 0
+    assert "Traceback" not in ran.stderr
