@@ -43,7 +43,7 @@ rasa: $(STAMP)  ## Install, train and serve Rasa on 127.0.0.1:5005 (needs Python
 
 test-rasa: $(STAMP)  ## Tests against a real Rasa server trained on our data
 	$(BIN)/python -m intents.rasa install
-	BOT_TEST_RASA=1 $(BIN)/pytest tests/rasa
+	BOT_TEST_RASA=1 $(BIN)/pytest -m rasa tests/rasa
 
 check: $(STAMP)  ## Style, types and the import rules of the rooms
 	$(BIN)/ruff format --check .
