@@ -41,16 +41,24 @@ class MassSendRule(StrEnum):
         return {"7_per_week": "本周", "1_per_day": "今日"}.get(self.value, "本月")
 
 
+_WEIGHTS: Mapping[StepKind, int] = {
+    StepKind.NUDGE: 2,
+    StepKind.MASS_SEND: 2,
+    StepKind.GUIDE_TASK: 2,
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Fatigue:
-    """The shop's own measure of enough: contacts of all kinds, each with its weight.
+    """The shop's own measure of enough: contacts of all kinds, each with its points.
 
-    Moments count where they are sure to be seen: in the budget of the cohort's members.
+    A word to one person weighs 2, a post that one may scroll past 1. Moments count ahead, in
+    the measure of each member of their cohort.
     """
 
-    per_day: int = 3
-    per_week: int = 12
-    weights: Mapping[StepKind, int] = field(default_factory=dict, hash=False)
+    per_day: int = 6
+    per_week: int = 24
+    weights: Mapping[StepKind, int] = field(default_factory=lambda: _WEIGHTS, hash=False)
 
     def weight(self, kind: StepKind) -> int:
         return self.weights.get(kind, 1)

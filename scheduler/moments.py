@@ -29,18 +29,12 @@ class MomentSchedule:
         cohorts: Iterable[tuple[Journey, Enrolment]] = (),
     ) -> None:
         self._days: defaultdict[str, Counter[date]] = defaultdict(Counter)
-        self._weeks: defaultdict[str, Counter[date]] = defaultdict(Counter)
         for journey, enrolment in cohorts:
             for at in posting_days(journey, enrolment, calendar):
-                day = calendar.local_day(at)
-                self._days[enrolment.subject][day] += 1
-                self._weeks[enrolment.subject][day - timedelta(days=day.weekday())] += 1
+                self._days[enrolment.subject][calendar.local_day(at)] += 1
 
     def on(self, cohorts: Sequence[str], day: date) -> int:
         return sum(self._days[name][day] for name in cohorts if name in self._days)
-
-    def in_week(self, cohorts: Sequence[str], monday: date) -> int:
-        return sum(self._weeks[name][monday] for name in cohorts if name in self._weeks)
 
 
 class MomentBook:
@@ -95,11 +89,15 @@ class MomentBook:
         return datetime.fromtimestamp(slot * self._slot, UTC)
 
     def planned_on(self, cohorts: Sequence[str], day: date) -> int:
-        """The share of a member's daily measure that this day's posts take."""
-        return self._schedule.on(cohorts, day) * self._weight
+        """The share of a member's daily measure that this day's posts may take."""
+        if not cohorts:
+            return 0
+        return min(self._schedule.on(cohorts, day), self._budget.moments_per_day) * self._weight
 
     def planned_in_week(self, cohorts: Sequence[str], monday: date) -> int:
-        return self._schedule.in_week(cohorts, monday) * self._weight
+        if not cohorts:
+            return 0
+        return sum(self.planned_on(cohorts, monday + timedelta(days=day)) for day in range(7))
 
     def seen(self, cohorts: Sequence[str], period: tuple[str, date]) -> int:
         """Posts planned or sent to these cohorts in a day, week or month by its first day."""

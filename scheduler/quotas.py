@@ -51,7 +51,7 @@ class Usage:
 
     def summary(self) -> str:
         mass = f"群发{self.mass_period} {self.mass_send}"
-        return f"触达今日 {self.day}、本周 {self.week}；{mass}；朋友圈今日 {self.moments_day}"
+        return f"疲劳度今日 {self.day}、本周 {self.week}；{mass}；朋友圈今日 {self.moments_day}"
 
 
 class Ledger:

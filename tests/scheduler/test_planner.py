@@ -130,7 +130,7 @@ def test_the_more_important_journey_takes_the_place_and_the_other_makes_room(
 def test_what_the_day_no_longer_bears_is_put_off_and_comes_back(
     care: Journey, noon: datetime
 ) -> None:
-    budget = Budget(spread_minutes=0, fatigue=Fatigue(per_day=1, per_week=7))
+    budget = Budget(spread_minutes=0, fatigue=Fatigue(per_day=1, per_week=7, weights={}))
     lesser = replace(care, id="lesser", priority=10)
     enrolments = [begin(one, "anna", "default", noon) for one in (lesser, care)]
     today = planned([lesser, care], enrolments, noon, budget, hours=4)
@@ -294,7 +294,7 @@ def test_moments_of_a_cohort_leave_less_room_for_its_members(
 ) -> None:
     newcomer = load_journeys().get("newcomer")
     assert newcomer is not None
-    budget = Budget(spread_minutes=0, fatigue=Fatigue(per_day=1, per_week=7))
+    budget = Budget(spread_minutes=0, fatigue=Fatigue(per_day=1, per_week=7, weights={}))
     joined = noon - timedelta(days=1)
     cohort = cohort_of(newcomer, "home", joined, calendar)
     enrolments = [

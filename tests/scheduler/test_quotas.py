@@ -120,7 +120,7 @@ def test_the_service_window_counts_what_was_sent_and_what_is_reserved(
 def test_gap_and_fatigue_name_the_time_to_ask_again(
     calendar: WorkCalendar, noon: datetime
 ) -> None:
-    ledger = Ledger(Budget(fatigue=Fatigue(per_day=2, per_week=3)), calendar)
+    ledger = Ledger(Budget(fatigue=Fatigue(per_day=2, per_week=3, weights={})), calendar)
     ledger.record(touch(1, noon))
     near = ledger.refuse_contact(ANNA, 1, noon + timedelta(minutes=30))
     assert near is not None
@@ -182,7 +182,7 @@ def test_people_are_forgotten_between_chunks_but_guides_and_posts_are_not(
 def test_usage_says_everything_in_one_line(calendar: WorkCalendar, noon: datetime) -> None:
     ledger = Ledger(Budget(), calendar, history=[touch(1, noon)])
     usage = ledger.usage(replace(PERSON, kf=KfWindow(noon, 1)), noon)
-    assert usage.summary() == "触达今日 1/3、本周 1/12；群发本月 1/30；朋友圈今日 0/3"
+    assert usage.summary() == "疲劳度今日 2/6、本周 2/24；群发本月 1/30；朋友圈今日 0/3"
     assert str(usage.kf) == "1/5"
     assert usage.kf_closes_at == noon + timedelta(hours=48)
 

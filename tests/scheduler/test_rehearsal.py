@@ -46,7 +46,7 @@ def test_the_newcomer_plan_shows_seven_posts_on_seven_days(
 def test_all_shipped_journeys_rehearse_together_without_passing_a_limit(
     noon: datetime, calendar: WorkCalendar, segment: str
 ) -> None:
-    budget = Budget(fatigue=Fatigue(per_day=3, per_week=10))
+    budget = Budget(fatigue=Fatigue(per_day=3, per_week=10, weights={}))
     shown = rehearse(
         load_journeys(),
         segment=segment,

@@ -101,9 +101,10 @@ def moment_journey(rng: Random, number: int) -> Journey:
 
 def budget_of(rng: Random, theme: StepKind | None) -> Budget:
     strict = theme is None and rng.random() < 0.7
+    most = (rng.randint(1, 4), rng.randint(3, 9)) if strict else (12, 60)
     return Budget(
         mass_rule=rng.choice(tuple(MassSendRule)),
-        fatigue=Fatigue(rng.randint(1, 4), rng.randint(3, 9)) if strict else Fatigue(12, 60),
+        fatigue=Fatigue(*most, weights={}),
         kf_reserve=rng.randint(0, 2),
         moments_per_day=rng.randint(1, 3),
         moments_per_month=rng.choice((4, 40)),
