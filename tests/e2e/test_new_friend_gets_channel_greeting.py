@@ -234,3 +234,18 @@ def test_a_burst_of_friends_beside_two_thousand_messages(
     mine = {one.who for one in friends}
     waits = sorted(one.after for one in contacts.welcomes if one.who in mine)
     assert waits[-1] < 20
+
+
+def test_killed_while_greeting_nobody_is_greeted_twice(
+    start: StartBot, own_platform: Platform
+) -> None:
+    contacts, bot = Contacts(own_platform), start(own_platform)
+    channel = _channel(bot)
+    friend = contacts.adds(state=channel["state"])
+    own_platform.fails("externalcontact/send_welcome_msg", "hang", works=True)
+    _tell(bot, contacts, friend)
+    bot.wait_for(lambda: contacts.greeted(friend.who), "the greeting to arrive")
+    bot.kill()
+    bot.start()
+    assert _greeting(bot, friend.who)["outcome"] in ("sent", "unsure")
+    assert len(contacts.greeted(friend.who)) == 1
