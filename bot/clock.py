@@ -28,8 +28,27 @@ class RunningClock:
         self._start = start.astimezone(UTC)
         self._speed = speed
 
+    @property
+    def speed(self) -> float:
+        return self._speed
+
+    @property
+    def machine(self) -> datetime:
+        """The machine's time."""
+        return self._base.now()
+
     def now(self) -> datetime:
         return self._start + (self._base.now() - self._began) * self._speed
+
+
+def as_real(clock: Clock, span: timedelta) -> timedelta:
+    """How far this clock runs while the machine's runs for `span`: leases are about machines."""
+    return span * clock.speed if isinstance(clock, RunningClock) else span
+
+
+def faces(clock: Clock) -> tuple[datetime, ...]:
+    """What the time may be called: by this clock and, of one set ahead, by the machine's too."""
+    return (clock.now(), clock.machine) if isinstance(clock, RunningClock) else (clock.now(),)
 
 
 class ManualClock:

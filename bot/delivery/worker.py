@@ -10,7 +10,7 @@ from typing import Generic
 from sqlalchemy.exc import SQLAlchemyError
 
 from bot import loggers
-from bot.clock import Clock
+from bot.clock import Clock, as_real
 from bot.delivery.backoff import Backoff
 from bot.errors import BotError, RetryLater
 from bot.store.claims import WorkRow, claim, next_due, postpone, settle
@@ -95,7 +95,12 @@ class Worker(Generic[WorkRow]):
         now = self._clock.now()
         async with self._database.write(urgent=self._urgent) as session:
             return await claim(
-                session, self._table, by=self._name, now=now, lease=_LEASE, limit=limit
+                session,
+                self._table,
+                by=self._name,
+                now=now,
+                lease=as_real(self._clock, _LEASE),
+                limit=limit,
             )
 
     async def _sleep(self) -> None:
@@ -115,7 +120,8 @@ class Worker(Generic[WorkRow]):
             return self._poll
         if due is None:
             return self._poll
-        return min(max((due - self._clock.now()).total_seconds(), _SHORTEST), self._poll)
+        wait = (due - self._clock.now()) / as_real(self._clock, timedelta(seconds=1))
+        return min(max(wait, _SHORTEST), self._poll)
 
     async def _attempt(self, row: WorkRow) -> None:
         try:

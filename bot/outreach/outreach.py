@@ -4,21 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 
 from bot.clock import Clock
 from bot.customers.corp_tags import TagBook
 from bot.customers.funnel import Funnel
 from bot.delivery.media import MediaLibrary
+from bot.delivery.worker import Worker
 from bot.dialogue.library import Library
+from bot.outreach.attachments import MomentMedia
 from bot.outreach.cohorts import CohortBook
 from bot.outreach.dispatching import Dispatcher
 from bot.outreach.listening import Listener
 from bot.outreach.planning import Planner
 from bot.outreach.plans import Plans
 from bot.outreach.receipts import Receipts
+from bot.outreach.task_calls import TaskMaker
+from bot.outreach.task_polling import TaskPoller
 from bot.outreach.wording import Wordsmith
 from bot.settings import Settings
 from bot.store.database import Database
+from bot.store.outreach_tables import OutreachTask
 from bot.wecom.client import WeComClient
 
 Job = Callable[[], Awaitable[object]]
@@ -60,11 +66,29 @@ class Outreach:
             database, clock, plans, words, ties.library, on_promised=self._promised
         )
         self.receipts = Receipts(database, clock)
+        self.maker = TaskMaker(
+            database,
+            ties.client,
+            clock,
+            media=ties.media,
+            moment_media=MomentMedia(database, ties.client, clock, root=plans.root),
+            tags=ties.tags,
+            moments_per_minute=plans.budget.moment_tasks_per_minute,
+        )
+        self.tasks = Worker(database, OutreachTask, self.maker.handle, name=ties.name, clock=clock)
+        self.poller = TaskPoller(
+            database,
+            ties.client,
+            clock,
+            plans,
+            remind_after=timedelta(hours=settings.outreach.remind_after_hours),
+        )
         self._began = False
 
     def _promised(self) -> None:
         self._ties.on_send()
         self._ties.on_notice()
+        self.tasks.nudge()
 
     async def hear(self) -> None:
         """Hear what is new; the very first time only from now on."""
@@ -76,7 +100,7 @@ class Outreach:
     @property
     def loops(self) -> dict[str, Callable[[], Awaitable[None]]]:
         """What runs for as long as the process serves."""
-        return {}
+        return {"outreach tasks": self.tasks.run}
 
     @property
     def jobs(self) -> dict[str, tuple[float, Job]]:
@@ -86,6 +110,7 @@ class Outreach:
             "outreach: plan": (self._every(20), self.planner.tick),
             "outreach: send": (self._every(5), self.dispatcher.tick),
             "outreach: receipts": (self._every(5), self.receipts.tick),
+            "outreach: tasks": (self._every(10), self.poller.tick),
             "outreach: cohorts": (self._every(120), self.cohorts.tick),
         }
 

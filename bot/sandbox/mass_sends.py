@@ -41,7 +41,7 @@ def task(platform: Platform, msgid: str, *, dispatched: bool = True) -> Any:
     """A task's row; 41063 while it is being dispatched, 41093 once cancelled."""
     row = platform.store.one("SELECT * FROM mass_tasks WHERE msgid = ?", msgid)
     if row is None:
-        raise ApiError(41062, "invalid msgid")
+        raise ApiError(40058, "invalid parameter: msgid")
     if dispatched and platform.now() < row["created_at"] + DISPATCH_SECONDS:
         raise ApiError(41063, "groupmsg is dispatching, try later")
     return row

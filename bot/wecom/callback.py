@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 
-from bot.clock import Clock
+from bot.clock import Clock, as_real, faces
 from bot.errors import MalformedCallback, OversizedCallback, RefusedCallback
 from bot.settings import WeComSettings
 from bot.wecom.envelope import Envelope, Opened, check_receiver, same_signature, sign
@@ -102,7 +103,8 @@ class Callback:
             sent = int(push.query.get("timestamp", ""))
         except ValueError:
             raise MalformedCallback("the timestamp is not a number") from None
-        if abs(int(self._clock.now().timestamp()) - sent) > self._window:
+        window = as_real(self._clock, timedelta(seconds=self._window)).total_seconds()
+        if all(abs(int(now.timestamp()) - sent) > window for now in faces(self._clock)):
             raise RefusedCallback("the timestamp is stale")
 
     def _open(self, push: Push) -> None:

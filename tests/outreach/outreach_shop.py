@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -15,19 +15,21 @@ from bot.customers.corp_tags import TagBook
 from bot.customers.follows import FollowChange
 from bot.customers.funnel import load_funnel
 from bot.customers.notices import Herald
+from bot.customers.tagging import Tagger
 from bot.delivery.media import MediaLibrary
 from bot.delivery.outbox import Sender
 from bot.dialogue.library import Library
+from bot.errors import RetryLater
 from bot.outreach.outreach import Outreach, Ties
 from bot.outreach.plans import SHIPPED_JOURNEYS, plans_of
 from bot.sandbox import Platform
 from bot.settings import Settings
 from bot.store.channel_tables import GuideNotice
-from bot.store.claims import claim
-from bot.store.contact_tables import BehaviourEvent, Follow, FollowEvent, Guide
+from bot.store.claims import claim, postpone
+from bot.store.contact_tables import BehaviourEvent, Follow, FollowEvent, Guide, TagJob
 from bot.store.database import Database
 from bot.store.outreach_tables import OutreachTask, TouchRow
-from bot.store.tables import Conversation, Customer, Message, Outbound, WorkState
+from bot.store.tables import Burst, Conversation, Customer, Message, Outbound, WorkState
 from bot.wecom.client import WeComClient
 from scheduler import parse_journeys
 
@@ -67,6 +69,10 @@ class Shop:
                 session.add(Guide(userid=guide, name="青青", since=now))
             await session.flush()
             if guide:
+                self.platform.add_customer(who, "小林")
+                self.platform.friends.begin(
+                    guide, who, channel="", half=False, now=self.platform.now()
+                )
                 session.add(Follow(userid=guide, external_userid=who, state="active", since=now))
 
     async def added(self, who: str, channel: str = "") -> None:
@@ -113,8 +119,6 @@ class Shop:
                 session.add(talk)
                 await session.flush()
             talk.last_inbound_at = now
-            from bot.store.tables import Burst
-
             burst = Burst(
                 lane=f"c{talk.id}",
                 state=WorkState.DONE,
@@ -148,28 +152,34 @@ class Shop:
     async def step(self, **later: float) -> None:
         """Let time pass and let every part look once."""
         self.clock.turn(**later)
+        sender = Sender(self.database, self.client, self.media, self.clock)
+        herald = Herald(self.database, self.client, self.clock, agent_id=self.agent_id)
+        tags = TagBook(self.database, self.client, self.clock)
         await self.outreach.hear()
+        await self.work(TagJob, Tagger(self.database, self.client, self.clock, tags).handle)
+        await self.outreach.cohorts.tick()
         await self.outreach.planner.tick()
         await self.outreach.dispatcher.tick()
-        await self.work(
-            Outbound, Sender(self.database, self.client, self.media, self.clock).handle
-        )
-        await self.work(
-            GuideNotice,
-            Herald(self.database, self.client, self.clock, agent_id=self.agent_id).handle,
-        )
+        await self.work(Outbound, sender.handle)
+        await self.work(GuideNotice, herald.handle)
+        await self.work(OutreachTask, self.outreach.maker.handle)
+        await self.outreach.poller.tick()
         await self.outreach.receipts.tick()
 
     async def work(self, table: Any, handle: Any) -> None:
+        """As a worker does: what may be retried is put off."""
         now = self.clock.now()
         async with self.database.write() as session:
-            from datetime import timedelta
-
             rows = await claim(
                 session, table, by="test/1/aa", now=now, lease=timedelta(minutes=1), limit=500
             )
         for row in rows:
-            await handle(row)
+            try:
+                await handle(row)
+            except RetryLater as error:
+                async with self.database.write() as session:
+                    until = now + timedelta(seconds=30)
+                    await postpone(session, row, until=until, error=error.message)
 
     async def touches(self, **where: Any) -> list[TouchRow]:
         query = select(TouchRow).order_by(TouchRow.due_at, TouchRow.id).filter_by(**where)

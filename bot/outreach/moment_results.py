@@ -1,0 +1,113 @@
+"""Who published a moment, whom it reached, and who liked or commented."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import select, update
+
+from bot.clock import Clock
+from bot.customers.notices import tell_guide
+from bot.store.database import Database
+from bot.store.outreach_tables import OutreachTask, TouchRow, TouchState
+from bot.wecom.client import WeComClient
+from bot.wecom.moments import customers, publishers
+
+_ECHO = timedelta(days=2)
+"""How long likes and comments are worth asking for after the post's day."""
+_SLOWLY = timedelta(hours=2)
+_REMIND = "moment_unpublished"
+
+
+class MomentResults:
+    """Reads results of posts and keeps their figures with the touch."""
+
+    def __init__(self, database: Database, client: WeComClient, clock: Clock) -> None:
+        self._database = database
+        self._client = client
+        self._clock = clock
+
+    async def read(self, task: OutreachTask) -> tuple[bool, bool]:
+        """Whether every guide has published, and whether nothing is left to learn."""
+        moment_id = task.remote_id or ""
+        out = await self._publishers(moment_id)
+        published = [userid for userid, done in out.items() if done]
+        if published:
+            await self._note(task, out, published)
+        now = self._clock.now()
+        everybody = bool(out) and all(out.values())
+        past = now >= task.valid_until
+        return everybody or (past and bool(published)), bool(
+            published
+        ) and now >= task.valid_until + _ECHO
+
+    async def _publishers(self, moment_id: str) -> dict[str, bool]:
+        found: dict[str, bool] = {}
+        cursor = ""
+        while True:
+            answer = await self._client.moments.members(moment_id, cursor=cursor)
+            found |= publishers(answer)
+            cursor = str(answer.get("next_cursor") or "")
+            if not cursor:
+                return found
+
+    async def _note(self, task: OutreachTask, out: dict[str, bool], published: list[str]) -> None:
+        moment_id = task.remote_id or ""
+        reached = likes = comments = 0
+        for userid in published:
+            reached += await self._count(
+                lambda cursor, who=userid: self._client.moments.reached(
+                    moment_id, who, cursor=cursor
+                )
+            )
+            said = await self._client.moments.comments(moment_id, userid)
+            likes += len(customers(said, "like_list"))
+            comments += len(customers(said, "comment_list"))
+        figures = {
+            "guides": len(out),
+            "published": len(published),
+            "reached": reached,
+            "liked": likes,
+            "commented": comments,
+        }
+        now = self._clock.now()
+        async with self._database.write() as session:
+            row = await session.scalar(select(TouchRow).where(TouchRow.task_id == task.id))
+            if row is not None:
+                row.outcome = {**row.outcome, **figures}
+                row.sent_at = row.sent_at or now
+                row.status = TouchState.SENT
+                row.explanation = f"{len(published)}/{len(out)} 位导购已发表"
+            later = _SLOWLY if len(published) == len(out) else timedelta(minutes=10)
+            await session.execute(
+                update(OutreachTask)
+                .where(OutreachTask.id == task.id)
+                .values(poll_at=now + later, guides={name: done for name, done in out.items()})
+            )
+
+    @staticmethod
+    async def _count(page: Callable[..., Any]) -> int:
+        total, cursor = 0, ""
+        while True:
+            answer = await page(cursor)
+            total += len(customers(answer))
+            cursor = str(answer.get("next_cursor") or "")
+            if not cursor:
+                return total
+
+    async def remind(self, task: OutreachTask, times: int) -> None:
+        """WeCom has no call that reminds of moments; the app itself tells the guides."""
+        out = await self._publishers(task.remote_id or "")
+        async with self._database.write() as session:
+            for userid, done in out.items():
+                if not done:
+                    await tell_guide(
+                        session,
+                        userid,
+                        f"今天的朋友圈还没有发表，请到「客户朋友圈」确认：\n{task.summary}",
+                        kind=_REMIND,
+                        about=f"{task.id}/{times}",
+                        now=self._clock.now(),
+                    )

@@ -1,0 +1,103 @@
+"""What became of a call whose answer was lost: looked for at WeCom by words, time and sender."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import datetime, timedelta
+from enum import Enum
+
+from sqlalchemy import select
+
+from bot.clock import Clock
+from bot.outreach.attachments import text_of
+from bot.store.database import Database
+from bot.store.outreach_tables import OutreachTask, TaskKind
+from bot.wecom.client import WeComClient
+from bot.wecom.mass_sends import confirmations, deliveries, mass_sends
+from bot.wecom.moments import posts, publishers
+
+_SLACK = timedelta(minutes=2)
+_VISIBLE_AFTER = timedelta(seconds=30)
+_LOOKS = 2
+
+
+class Doubt(Enum):
+    """`absent`: surely not made; `unsure`: more than one could be ours."""
+
+    ABSENT = "absent"
+    LOOK_AGAIN = "look_again"
+    UNSURE = "unsure"
+
+
+class ReadBack:
+    """Looks for a task of ours among the corp's."""
+
+    def __init__(self, database: Database, client: WeComClient, clock: Clock) -> None:
+        self._database = database
+        self._client = client
+        self._clock = clock
+
+    async def look_for(self, task: OutreachTask) -> str | Doubt:
+        """The task's id at WeCom, or how sure it is that there is none."""
+        called_at = task.called_at or task.created_at
+        if task.kind == TaskKind.MOMENT:
+            found = [one async for one in self._moments(task, called_at)]
+        else:
+            found = [one async for one in self._mass_sends(task, called_at)]
+        if len(found) == 1:
+            return found[0]
+        if len(found) > 1:
+            return Doubt.UNSURE
+        waited = self._clock.now() - called_at >= _VISIBLE_AFTER
+        return Doubt.ABSENT if waited and task.looks >= _LOOKS else Doubt.LOOK_AGAIN
+
+    async def _mass_sends(self, task: OutreachTask, called_at: datetime) -> AsyncIterator[str]:
+        text, to_groups = text_of(task.body["parts"]), task.kind == TaskKind.GROUP_MASS_SEND
+        cursor = ""
+        while True:
+            answer = await self._client.mass_sends.tasks_between(
+                called_at - _SLACK,
+                max(self._clock.now(), called_at) + _SLACK,
+                to_groups=to_groups,
+                cursor=cursor,
+            )
+            for one in mass_sends(answer):
+                if one.text == text and await self._is_free(one.msgid):
+                    if await self._same_people(one.msgid, task):
+                        yield one.msgid
+            cursor = str(answer.get("next_cursor") or "")
+            if not cursor:
+                return
+
+    async def _same_people(self, msgid: str, task: OutreachTask) -> bool:
+        """The list does not name the sender; the members' list and the results do."""
+        members = confirmations(await self._client.mass_sends.members(msgid))
+        if {one.userid for one in members} != {task.sender}:
+            return False
+        results = await self._client.mass_sends.results(msgid, task.sender)
+        targets = {one.target for one in deliveries(results)}
+        return targets <= set(map(str, task.audience))
+
+    async def _moments(self, task: OutreachTask, called_at: datetime) -> AsyncIterator[str]:
+        text, guides = text_of(task.body["parts"]), set(task.body["guides"])
+        cursor = ""
+        while True:
+            answer = await self._client.moments.posts_between(
+                called_at - _SLACK, max(self._clock.now(), called_at) + _SLACK, cursor=cursor
+            )
+            for one in posts(answer):
+                if one.text.startswith(text) and await self._is_free(one.moment_id):
+                    members = publishers(await self._client.moments.members(one.moment_id))
+                    if set(members) <= guides:
+                        yield one.moment_id
+            cursor = str(answer.get("next_cursor") or "")
+            if not cursor:
+                return
+
+    async def _is_free(self, remote_id: str) -> bool:
+        """Whether no other task of ours is this one."""
+        async with self._database.read() as session:
+            known = await session.scalar(
+                select(OutreachTask.id).where(OutreachTask.remote_id == remote_id)
+            )
+        return known is None

@@ -1,0 +1,268 @@
+"""Making tasks at WeCom: claimed before the call, recorded after it, read back when in doubt."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import func, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from bot import loggers
+from bot.clock import Clock
+from bot.customers.corp_tags import TagBook
+from bot.delivery.media import MediaLibrary
+from bot.errors import GiveUp, MendSettings, NotFound, RetryLater, TellGuide, UnknownOutcome
+from bot.outreach.attachments import MomentMedia, mass_send_attachments, text_of
+from bot.outreach.reading_back import Doubt, ReadBack
+from bot.store.claims import postpone, settle
+from bot.store.database import Database
+from bot.store.outreach_tables import (
+    OutreachTask,
+    TaskKind,
+    TaskPhase,
+    TouchRow,
+    TouchState,
+)
+from bot.store.tables import WorkState
+from bot.wecom.client import WeComClient
+from bot.wecom.mass_sends import MOST_TEXT_BYTES
+from bot.wecom.moments import MOST_TEXT_CHARACTERS
+
+_FIRST_POLL = timedelta(seconds=10)
+_MINUTE = timedelta(minutes=1)
+_LOOK_AGAIN = timedelta(seconds=15)
+_MOMENTS = "outreach moments"
+
+
+class TaskMaker:
+    """Makes one task; the worker calls `handle` until it is settled.
+
+    WeCom has no key for these calls. `called_at` is committed before the call; whoever finds
+    it set without an answer looks for the task at WeCom before anything else.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        client: WeComClient,
+        clock: Clock,
+        *,
+        media: MediaLibrary,
+        moment_media: MomentMedia,
+        tags: TagBook,
+        moments_per_minute: int,
+    ) -> None:
+        self._database = database
+        self._client = client
+        self._clock = clock
+        self._media = media
+        self._moment_media = moment_media
+        self._tags = tags
+        self._pace = moments_per_minute
+        self._read_back = ReadBack(database, client, clock)
+
+    async def handle(self, task: OutreachTask) -> None:
+        """Make the task, or find out what became of an earlier call."""
+        if task.called_at is not None and not await self._cleared(task):
+            return
+        if task.valid_until <= self._clock.now():
+            await self._fail(task, "等了太久，已经过了这一步允许的时间")
+            return
+        try:
+            call = await self._prepared(task)
+        except (GiveUp, TellGuide, MendSettings, NotFound) as error:
+            await self._fail(task, error.message)
+            return
+        if not await self._claim(task):
+            return
+        await self._call(task, call)
+
+    async def _cleared(self, task: OutreachTask) -> bool:
+        """Whether an earlier call surely did not happen."""
+        found = await self._read_back.look_for(task)
+        if isinstance(found, str):
+            await self._made(task, {"id": found})
+            return False
+        if found is Doubt.UNSURE:
+            await self._unknown(task)
+            return False
+        if found is Doubt.LOOK_AGAIN:
+            async with self._database.write() as session:
+                await session.execute(
+                    update(OutreachTask)
+                    .where(OutreachTask.id == task.id)
+                    .values(looks=task.looks + 1, attempts=0)
+                )
+                await postpone(
+                    session,
+                    task,
+                    until=self._clock.now() + _LOOK_AGAIN,
+                    error="没有收到回应，正在核对企业微信里有没有这个任务",
+                )
+            return False
+        loggers.outreach.info("an unanswered call had not arrived", task=task.id)
+        return True
+
+    async def _prepared(self, task: OutreachTask) -> dict[str, Any]:
+        parts = task.body["parts"]
+        if task.kind == TaskKind.MOMENT:
+            text, attachments = await self._moment_media.content(parts)
+            if len(text) > MOST_TEXT_CHARACTERS:
+                raise GiveUp(f"朋友圈文字超过 {MOST_TEXT_CHARACTERS} 字，请缩短")
+            tag = task.body["tag"]
+            ids = await self._tags.ids_for([tag], group=task.body["tag_group"])
+            return {
+                "text": text,
+                "attachments": attachments,
+                "senders": task.body["guides"],
+                "tags": [ids[tag]],
+            }
+        text = text_of(parts)
+        if len(text.encode()) > MOST_TEXT_BYTES:
+            raise GiveUp(f"群发文字超过 {MOST_TEXT_BYTES} 字节，请缩短")
+        return {
+            "text": text,
+            "attachments": await mass_send_attachments(parts, self._media),
+            "sender": task.sender,
+            "targets": task.audience,
+            "to_groups": task.kind == TaskKind.GROUP_MASS_SEND,
+        }
+
+    async def _claim(self, task: OutreachTask) -> bool:
+        """Commit that the call is about to be made; False when it must not be made now."""
+        now = self._clock.now()
+        async with self._database.write() as session:
+            if task.kind == TaskKind.MOMENT:
+                await self._database.alone(session, _MOMENTS)
+                if await self._too_many(session, task):
+                    return False
+            held: Any = await session.execute(
+                update(OutreachTask)
+                .where(
+                    OutreachTask.id == task.id,
+                    OutreachTask.leased_by == task.leased_by,
+                    OutreachTask.state == WorkState.READY,
+                )
+                .values(called_at=now, looks=0)
+            )
+        task.called_at = now
+        return bool(held.rowcount)
+
+    async def _too_many(self, session: AsyncSession, task: OutreachTask) -> bool:
+        now = self._clock.now()
+        made = await session.scalar(
+            select(func.count())
+            .select_from(OutreachTask)
+            .where(
+                OutreachTask.kind == TaskKind.MOMENT,
+                OutreachTask.called_at > now - _MINUTE,
+                OutreachTask.id != task.id,
+            )
+        )
+        if (made or 0) < self._pace:
+            return False
+        await session.execute(
+            update(OutreachTask).where(OutreachTask.id == task.id).values(attempts=0)
+        )
+        await postpone(
+            session, task, until=now + _MINUTE / self._pace, error="每分钟的朋友圈任务数已满"
+        )
+        return True
+
+    async def _call(self, task: OutreachTask, call: dict[str, Any]) -> None:
+        api = self._client.moments if task.kind == TaskKind.MOMENT else self._client.mass_sends
+        try:
+            answer = await api.create(**call)
+        except UnknownOutcome:
+            raise
+        except RetryLater:
+            await self._not_called(task)
+            raise
+        except (GiveUp, TellGuide, MendSettings) as error:
+            await self._fail(task, "；".join(filter(None, (error.message, error.hint))))
+            return
+        await self._made(task, answer)
+
+    async def _not_called(self, task: OutreachTask) -> None:
+        async with self._database.write() as session:
+            await session.execute(
+                update(OutreachTask)
+                .where(OutreachTask.id == task.id, OutreachTask.remote_id.is_(None))
+                .values(called_at=None)
+            )
+
+    async def _made(self, task: OutreachTask, answer: dict[str, Any]) -> None:
+        now = self._clock.now()
+        job, remote = answer.get("jobid"), answer.get("msgid") or answer.get("id")
+        if not job and not remote:
+            raise UnknownOutcome("企业微信的回应里没有任务编号")
+        phase = TaskPhase.ASKED if remote else TaskPhase.CREATING
+        async with self._database.write() as session:
+            await settle(
+                session,
+                task,
+                now=now,
+                state=WorkState.DONE,
+                error=None,
+                phase=phase,
+                job_id=job,
+                remote_id=remote,
+                asked_at=now,
+                poll_at=now + _FIRST_POLL,
+            )
+            await _refuse_some(session, task, answer.get("fail_list") or ())
+        loggers.outreach.info("guides are asked to confirm", task=task.id, kind=task.kind)
+
+    async def _fail(self, task: OutreachTask, reason: str) -> None:
+        now = self._clock.now()
+        async with self._database.write() as session:
+            if await settle(
+                session,
+                task,
+                now=now,
+                state=WorkState.FAILED,
+                error=reason,
+                phase=TaskPhase.FAILED,
+            ):
+                await end_touches(session, task.id, TouchState.FAILED, reason)
+        loggers.outreach.warning("a task was refused", task=task.id, reason=reason)
+
+    async def _unknown(self, task: OutreachTask) -> None:
+        reason = "不确定企业微信有没有建成这个任务：请到管理后台核对，避免客户收到两遍"
+        now = self._clock.now()
+        async with self._database.write() as session:
+            if await settle(
+                session,
+                task,
+                now=now,
+                state=WorkState.FAILED,
+                error=reason,
+                phase=TaskPhase.UNKNOWN,
+            ):
+                await end_touches(session, task.id, TouchState.UNKNOWN, reason)
+        loggers.outreach.error("a task of unknown outcome waits for a person", task=task.id)
+
+
+async def end_touches(session: AsyncSession, task_id: int, state: TouchState, reason: str) -> None:
+    """Whatever of a task was still open ends this way."""
+    await session.execute(
+        update(TouchRow)
+        .where(TouchRow.task_id == task_id, TouchRow.status == TouchState.ASKED)
+        .values(status=state, explanation=reason)
+        .execution_options(synchronize_session=False)
+    )
+
+
+async def _refuse_some(session: AsyncSession, task: OutreachTask, targets: Any) -> None:
+    for target in targets:
+        await session.execute(
+            update(TouchRow)
+            .where(
+                TouchRow.task_id == task.id,
+                TouchRow.subject == str(target),
+                TouchRow.status == TouchState.ASKED,
+            )
+            .values(status=TouchState.FAILED, explanation="企业微信说这位客户不能接收")
+            .execution_options(synchronize_session=False)
+        )

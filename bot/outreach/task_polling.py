@@ -1,0 +1,276 @@
+"""How tasks at WeCom stand: confirmed by guides or not, reminded, cancelled, and their results."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from bot import loggers
+from bot.clock import Clock
+from bot.errors import GiveUp, MendSettings, RetryLater, TellGuide, WeComError
+from bot.outreach.moment_results import MomentResults
+from bot.outreach.plans import Plans
+from bot.outreach.task_calls import end_touches
+from bot.store.database import Database
+from bot.store.outreach_tables import (
+    OutreachTask,
+    TaskKind,
+    TaskPhase,
+    TouchRow,
+    TouchState,
+)
+from bot.store.tables import WorkState
+from bot.wecom.client import WeComClient
+from bot.wecom.mass_sends import (
+    CANCELLED,
+    REMINDED_TOO_OFTEN,
+    Delivery,
+    SendStatus,
+    confirmations,
+    deliveries,
+)
+from bot.wecom.moments import job_of
+from scheduler import Rule
+
+_PAGE = 50
+_SOON = timedelta(seconds=15)
+_USUAL = timedelta(minutes=10)
+_DAY = timedelta(days=1)
+_MOST_REMINDERS = 3
+_ENDS = {
+    SendStatus.SENT: (TouchState.SENT, "导购已确认发送"),
+    SendStatus.NOT_FRIENDS: (TouchState.FAILED, "客户已不是这位导购的好友"),
+    SendStatus.LIMIT_REACHED: (TouchState.FAILED, "客户这一期收到的群发已满"),
+}
+_UNCONFIRMED = "导购没有在有效时间内确认"
+
+
+class TaskPoller:
+    """Asks WeCom about tasks whose time has come; one replica asks about one task."""
+
+    def __init__(
+        self,
+        database: Database,
+        client: WeComClient,
+        clock: Clock,
+        plans: Plans,
+        *,
+        remind_after: timedelta,
+    ) -> None:
+        self._database = database
+        self._client = client
+        self._clock = clock
+        self._plans = plans
+        self._remind_after = remind_after
+        self._moments = MomentResults(database, client, clock)
+
+    async def tick(self) -> int:
+        """Look at every task that is due; returns how many."""
+        await self._give_up_dead()
+        now, looked_at = self._clock.now(), 0
+        async with self._database.read() as session:
+            due = (
+                await session.scalars(
+                    select(OutreachTask)
+                    .where(OutreachTask.poll_at <= now)
+                    .order_by(OutreachTask.poll_at)
+                    .limit(_PAGE)
+                )
+            ).all()
+        for task in due:
+            if await self._take(task, now):
+                looked_at += 1
+                await self._guarded(task)
+        return looked_at
+
+    async def _take(self, task: OutreachTask, now: datetime) -> bool:
+        async with self._database.write() as session:
+            taken: Any = await session.execute(
+                update(OutreachTask)
+                .where(OutreachTask.id == task.id, OutreachTask.poll_at == task.poll_at)
+                .values(poll_at=now + _USUAL)
+            )
+        return bool(taken.rowcount)
+
+    async def _guarded(self, task: OutreachTask) -> None:
+        look: Callable[[OutreachTask], Awaitable[None]] = (
+            self._look_at_job if task.phase == TaskPhase.CREATING else self._look_at
+        )
+        try:
+            await look(task)
+        except RetryLater as error:
+            wait = _SOON if error.errcode is not None else _USUAL
+            await self._set(task, poll_at=self._clock.now() + wait)
+        except (GiveUp, TellGuide, MendSettings) as error:
+            if error.errcode == CANCELLED:
+                await self._end(task, TaskPhase.CANCELLED, TouchState.CANCELLED, error.message)
+                return
+            loggers.outreach.warning("a task cannot be read", task=task.id, exc_info=error)
+
+    async def _look_at_job(self, task: OutreachTask) -> None:
+        job = job_of(await self._client.moments.job(task.job_id or ""))
+        now = self._clock.now()
+        if not job.done:
+            if task.asked_at and now - task.asked_at > _DAY:
+                reason = "企业微信一直没有说朋友圈任务建成了没有，请到管理后台核对"
+                await self._end(task, TaskPhase.UNKNOWN, TouchState.UNKNOWN, reason)
+            else:
+                await self._set(task, poll_at=now + _SOON)
+            return
+        if job.errcode or not job.moment_id:
+            reason = f"朋友圈任务没有建成：{job.problem}（错误码 {job.errcode}）"
+            await self._end(task, TaskPhase.FAILED, TouchState.FAILED, reason)
+            return
+        await self._set(task, phase=TaskPhase.ASKED, remote_id=job.moment_id, poll_at=now + _SOON)
+
+    async def _look_at(self, task: OutreachTask) -> None:
+        if task.kind == TaskKind.MOMENT:
+            confirmed, over = await self._moments.read(task)
+        else:
+            confirmed, over = await self._read_mass_send(task)
+        if over:
+            await self._set(task, phase=TaskPhase.DONE, poll_at=None)
+        elif not confirmed:
+            await self._chase(task)
+
+    async def _read_mass_send(self, task: OutreachTask) -> tuple[bool, bool]:
+        """Whether the guide has sent, and whether nothing is left to learn."""
+        members = confirmations(await self._client.mass_sends.members(task.remote_id or ""))
+        if not any(one.sent for one in members):
+            return False, False
+        waiting, cursor = 0, ""
+        while True:
+            answer = await self._client.mass_sends.results(
+                task.remote_id or "", task.sender, cursor=cursor
+            )
+            waiting += await self._record(task, deliveries(answer))
+            cursor = str(answer.get("next_cursor") or "")
+            if not cursor:
+                return True, waiting == 0
+
+    async def _record(self, task: OutreachTask, rows: Sequence[Delivery]) -> int:
+        """Write how each customer fared; returns how many are still under way."""
+        now = self._clock.now()
+        ended = [one for one in rows if one.status in _ENDS]
+        async with self._database.write() as session:
+            for one in ended:
+                state, said = _ENDS[one.status]
+                sent_at = (one.at or now) if state is TouchState.SENT else None
+                await session.execute(
+                    update(TouchRow)
+                    .where(
+                        TouchRow.task_id == task.id,
+                        TouchRow.subject == one.target,
+                        TouchRow.status.in_((TouchState.ASKED, TouchState.UNKNOWN)),
+                    )
+                    .values(status=state, explanation=said, sent_at=sent_at)
+                    .execution_options(synchronize_session=False)
+                )
+        return len(rows) - len(ended)
+
+    async def _chase(self, task: OutreachTask) -> None:
+        """Nobody has confirmed yet: cancel what is late or unwanted, else remind now and then."""
+        now = self._clock.now()
+        if (rule := await self._unwanted(task)) is not None:
+            await self._cancel(task, rule.zh, rule)
+        elif now >= task.valid_until:
+            await self._cancel(task, _UNCONFIRMED, Rule.TOO_LATE)
+        elif self._may_remind(task, now):
+            await self._remind(task, now)
+
+    async def _unwanted(self, task: OutreachTask) -> Rule | None:
+        """The exit that came true for all whom the task was for; None while anyone is left."""
+        async with self._database.read() as session:
+            rows = (
+                await session.scalars(
+                    select(TouchRow.unwanted).where(
+                        TouchRow.task_id == task.id, TouchRow.status == TouchState.ASKED
+                    )
+                )
+            ).all()
+        if not rows or any(rule is None for rule in rows):
+            return None
+        return Rule(rows[0]) if rows[0] else None
+
+    def _may_remind(self, task: OutreachTask, now: datetime) -> bool:
+        recent = [at for at in map(datetime.fromisoformat, task.reminders) if at > now - _DAY]
+        last = max(recent, default=task.asked_at or now)
+        span = self._plans.calendar.next_span(now)
+        awake = span is not None and span.start <= now
+        return awake and len(recent) < _MOST_REMINDERS and now - last >= self._remind_after
+
+    async def _remind(self, task: OutreachTask, now: datetime) -> None:
+        reminders = [*task.reminders, now.isoformat()]
+        await self._set(task, reminders=reminders[-10:])
+        if task.kind == TaskKind.MOMENT:
+            await self._moments.remind(task, len(reminders))
+            return
+        try:
+            await self._client.mass_sends.remind(task.remote_id or "")
+        except WeComError as error:
+            if error.errcode != REMINDED_TOO_OFTEN:
+                raise
+        loggers.outreach.info("guides were reminded", task=task.id)
+
+    async def _cancel(self, task: OutreachTask, reason: str, rule: Rule) -> None:
+        """Cancelling twice is refused with a code that says it was cancelled before."""
+        api = self._client.moments if task.kind == TaskKind.MOMENT else self._client.mass_sends
+        try:
+            await api.cancel(task.remote_id or "")
+        except WeComError as error:
+            if error.errcode != CANCELLED:
+                raise
+        await self._end(task, TaskPhase.CANCELLED, TouchState.CANCELLED, reason, rule)
+
+    async def _end(
+        self,
+        task: OutreachTask,
+        phase: TaskPhase,
+        state: TouchState,
+        reason: str,
+        rule: Rule | None = None,
+    ) -> None:
+        async with self._database.write() as session:
+            await _change(session, task, phase=phase, poll_at=None, error=reason)
+            if rule is not None:
+                await session.execute(
+                    update(TouchRow)
+                    .where(TouchRow.task_id == task.id, TouchRow.status == TouchState.ASKED)
+                    .values(rule=rule)
+                    .execution_options(synchronize_session=False)
+                )
+            await end_touches(session, task.id, state, reason)
+
+    async def _set(self, task: OutreachTask, **values: Any) -> None:
+        async with self._database.write() as session:
+            await _change(session, task, **values)
+
+    async def _give_up_dead(self) -> None:
+        """What the worker gave up on may have reached WeCom: a person must look."""
+        async with self._database.write() as session:
+            dead = (
+                await session.scalars(
+                    select(OutreachTask).where(
+                        OutreachTask.state == WorkState.DEAD,
+                        OutreachTask.phase == TaskPhase.NEW,
+                    )
+                )
+            ).all()
+            for task in dead:
+                called = task.called_at is not None
+                task.phase = TaskPhase.UNKNOWN if called else TaskPhase.FAILED
+                state = TouchState.UNKNOWN if called else TouchState.FAILED
+                await end_touches(session, task.id, state, task.error or "多次重试没有成功")
+
+
+async def _change(session: AsyncSession, task: OutreachTask, **values: Any) -> None:
+    await session.execute(
+        update(OutreachTask)
+        .where(OutreachTask.id == task.id)
+        .values(**values)
+        .execution_options(synchronize_session=False)
+    )

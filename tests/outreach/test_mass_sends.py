@@ -1,0 +1,107 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from outreach_shop import GUIDE, Shop
+
+from bot.sandbox import Fault, mass_sends
+from bot.store.outreach_tables import TaskPhase, TouchState
+
+NEWS = """
+version: 1
+journeys:
+- id: news
+  name: 上新通知
+  triggers:
+  - event: wants_news
+  exits: [bought]
+  steps:
+  - id: tell
+    purpose: 告诉上新
+    kind: mass_send
+    at: {hours: 1}
+    content:
+      text: "您好，秋冬新款到店了。"
+"""
+PEOPLE = ("wmOne", "wmTwo", "wmThree")
+CREATE = "externalcontact/add_msg_template"
+
+
+async def _asked(shop: Shop) -> None:
+    for who in PEOPLE:
+        await shop.customer(who)
+    await shop.step()
+    for who in PEOPLE:
+        await shop.behaves(who, "wants_news")
+    for _ in range(14):
+        await shop.step(minutes=10)
+
+
+def _created(shop: Shop) -> int:
+    return sum(1 for call in shop.platform.calls if call.api == CREATE and call.errcode == 0)
+
+
+async def test_one_task_for_all_of_a_guides_customers(
+    outreach_shop: Callable[..., Shop],
+) -> None:
+    shop = outreach_shop(NEWS)
+    await _asked(shop)
+    [task] = await shop.tasks()
+    assert (task.phase, task.sender, sorted(task.audience)) == (
+        TaskPhase.ASKED,
+        GUIDE,
+        sorted(PEOPLE),
+    )
+    assert {one.status for one in await shop.touches()} == {TouchState.ASKED}
+    [(msgid, _)] = mass_sends.waiting(shop.platform)
+    mass_sends.confirm(shop.platform, msgid)
+    for _ in range(3):
+        await shop.step(minutes=10)
+    assert {one.status for one in await shop.touches()} == {TouchState.SENT}
+    assert [one["text"] for one in mass_sends.received(shop.platform, PEOPLE[0])] == [
+        "您好，秋冬新款到店了。"
+    ]
+
+
+@pytest.mark.parametrize("fault", [Fault.LOST_ANSWER, Fault.BUSY])
+async def test_an_unanswered_call_is_looked_for_before_any_repeat(
+    outreach_shop: Callable[..., Shop], fault: Fault
+) -> None:
+    shop = outreach_shop(NEWS)
+    shop.platform.faults.set(fault, times=1, api=CREATE)
+    await _asked(shop)
+    [task] = await shop.tasks()
+    assert task.phase == TaskPhase.ASKED
+    assert _created(shop) == 1
+    assert len(mass_sends.waiting(shop.platform)) == 1
+
+
+async def test_nobody_confirms_and_the_task_is_cancelled(
+    outreach_shop: Callable[..., Shop],
+) -> None:
+    shop = outreach_shop(
+        NEWS.replace("kind: mass_send", "kind: mass_send\n    catch_up: {send_late: 12}")
+    )
+    await _asked(shop)
+    for _ in range(30):
+        await shop.step(minutes=30)
+    [task] = await shop.tasks()
+    assert task.phase == TaskPhase.CANCELLED
+    assert 1 <= len(task.reminders) <= 3
+    assert {one.status for one in await shop.touches()} == {TouchState.CANCELLED}
+    assert mass_sends.waiting(shop.platform) == []
+
+
+async def test_a_task_that_all_have_outgrown_is_cancelled(
+    outreach_shop: Callable[..., Shop],
+) -> None:
+    shop = outreach_shop(NEWS)
+    await _asked(shop)
+    for who in PEOPLE:
+        await shop.behaves(who, "order_paid")
+    for _ in range(3):
+        await shop.step(minutes=10)
+    [task] = await shop.tasks()
+    assert task.phase == TaskPhase.CANCELLED
+    assert {one.rule for one in await shop.touches()} == {"exit_bought"}
