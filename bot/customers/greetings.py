@@ -31,7 +31,7 @@ from bot.wecom.contact_ways import (
 )
 
 WINDOW = timedelta(seconds=20)
-CONCURRENCY = 256
+CONCURRENCY = 512
 _FIRST_PAUSE = 0.3
 
 NO_CODE = (
