@@ -167,7 +167,10 @@ class Puller:
         async with self._database.write() as session:
             accounts = (await session.scalars(due)).all()
             for account in accounts:
-                account.leased_by, account.leased_until = self._name, now + as_real(self._clock, _LEASE)
+                account.leased_by, account.leased_until = (
+                    self._name,
+                    now + as_real(self._clock, _LEASE),
+                )
                 account.attempts += 1
             return accounts
 
@@ -233,7 +236,11 @@ class Puller:
         now = self._clock.now()
         async with self._database.write() as session:
             moved = await self._change_held(
-                session, account, cursor=cursor, leased_until=now + as_real(self._clock, _LEASE), pulled_at=now
+                session,
+                account,
+                cursor=cursor,
+                leased_until=now + as_real(self._clock, _LEASE),
+                pulled_at=now,
             )
             if not moved:
                 raise LostLease
