@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, Field
 
 from bot.groups.profiles import Tags
+from bot.groups.written import Written
 from bot.wecom.group_chats import MOST_GROUPS_A_CODE, MOST_MEMBERS
 
 
@@ -24,14 +25,12 @@ ChatIds = Annotated[
 ]
 
 
-class CodeFields(BaseModel):
+class CodeFields(Written):
     """What can be changed later. `spares` come next, in this order, when the others are full."""
-
-    model_config = ConfigDict(extra="forbid")
 
     name: str = Field(min_length=1, max_length=64)
     chat_ids: Annotated[ChatIds, Field(min_length=1, max_length=MOST_GROUPS_A_CODE)]
-    spares: Annotated[ChatIds, Field(max_length=50)] = []
+    spares: Annotated[ChatIds, Field(max_length=50)] = Field(default_factory=list)
     base_name: str = Field("", max_length=40)
     base_id: int = Field(1, ge=1, le=100_000)
     auto_create: bool = True
@@ -40,17 +39,15 @@ class CodeFields(BaseModel):
     segment: str = Field("", max_length=32)
     purpose: str = Field("", max_length=200)
     rules: str = Field("", max_length=2000)
-    tags: Tags = []
+    tags: Tags = Field(default_factory=list)
 
 
 class CodeDraft(CodeFields):
     """A new code."""
 
 
-class CodePatch(BaseModel):
+class CodePatch(Written):
     """Only what is given changes."""
-
-    model_config = ConfigDict(extra="forbid")
 
     name: str | None = Field(None, min_length=1, max_length=64)
     chat_ids: Annotated[ChatIds, Field(min_length=1, max_length=MOST_GROUPS_A_CODE)] | None = None

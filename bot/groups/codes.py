@@ -96,8 +96,16 @@ class GroupCodes:
             look_at=self._clock.now(),
         )
         loggers.groups.info("a group code was made", code=code.id)
-        way = join_way_of(await self._client.group_chats.join_way(config_id))
-        await self._write(code.id, qr_code=way.qr_code, look_at=self._clock.now() + _LOOK)
+        await self._fetch_picture(code.id, config_id)
+
+    async def _fetch_picture(self, number: int, config_id: str) -> None:
+        """The code is made already: a picture that does not come now is fetched by `tend`."""
+        try:
+            way = join_way_of(await self._client.group_chats.join_way(config_id))
+        except WeComError as error:
+            loggers.groups.warning("a code's picture comes later", code=number, exc_info=error)
+            return
+        await self._write(number, qr_code=way.qr_code, look_at=self._clock.now() + _LOOK)
 
     async def get(self, code_id: int) -> GroupCode:
         """One code that was not deleted; raises `NotFound`."""

@@ -163,12 +163,3 @@ async def _still_here(
         .order_by(GroupMember.joined_at, GroupMember.userid)
     )
     return [(nickname or name, scene) for name, nickname, scene in rows]
-
-
-async def forget_digests(session: AsyncSession, chat_id: str, *, now: datetime) -> None:
-    """A group that is over has nobody to welcome."""
-    await session.execute(
-        update(GroupDigest)
-        .where(GroupDigest.chat_id == chat_id, GroupDigest.state == DigestState.OPEN)
-        .values(state=DigestState.SKIPPED, settled_at=now)
-    )

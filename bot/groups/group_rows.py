@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import case, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -68,18 +68,22 @@ def outdate(group: CustomerGroup, version: str, *, since: str) -> None:
         group.past_versions = [*kept, version][-_KEPT_VERSIONS:]
 
 
-async def want_reading(
-    session: AsyncSession, chat_id: str, *, due_at: datetime, attempts: int = 0
-) -> None:
-    """Ask for one more reading of a group; several wishes become one, at the latest moment."""
+async def want_reading(session: AsyncSession, chat_id: str, *, due_at: datetime) -> None:
+    """Ask for one more reading of a group, at the moment of the earliest wish; others that are
+    not ripe by then make another one."""
     insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
     statement = insert(GroupRead).values(
-        chat_id=chat_id, wanted=1, due_at=due_at, attempts=attempts
+        chat_id=chat_id, wanted=1, due_at=due_at, ripe_at=due_at, attempts=0
     )
     await session.execute(
         statement.on_conflict_do_update(
             index_elements=["chat_id"],
-            set_={"wanted": GroupRead.wanted + 1, "due_at": due_at, "attempts": attempts},
+            set_={
+                "wanted": GroupRead.wanted + 1,
+                "due_at": case((GroupRead.due_at < due_at, GroupRead.due_at), else_=due_at),
+                "ripe_at": due_at,
+                "attempts": 0,
+            },
         )
     )
 

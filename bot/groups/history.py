@@ -42,13 +42,13 @@ class GroupHistory:
         return at.astimezone(self._zone).date().isoformat()
 
     async def note(
-        self, session: AsyncSession, chat_id: str, moves: Sequence[Move], *, first: bool = False
+        self, session: AsyncSession, chat_id: str, moves: Sequence[Move], *, unheard: bool = False
     ) -> list[Move]:
         """Write what is not known yet; returns the moves that were new.
 
-        `first` spares the look at what is known: the group was never seen before.
+        `unheard` spares the look at what is known: nobody ever heard of the group.
         """
-        known = {} if first else await _known(session, chat_id, {one.userid for one in moves})
+        known = {} if unheard else await _known(session, chat_id, {one.userid for one in moves})
         new = []
         for move in moves:
             past = known.get(move.userid, [])

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, Field
 from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.errors import NotFound
 from bot.groups.group_rows import locked_group
 from bot.groups.segments import Segments
+from bot.groups.written import Written
 from bot.store.database import Database
 from bot.store.group_tables import CustomerGroup, GroupTag
 
@@ -30,10 +31,8 @@ Tags = Annotated[
 ]
 
 
-class ProfilePatch(BaseModel):
+class ProfilePatch(Written):
     """Only what is given changes; a new segment brings its purpose and rules where none are."""
-
-    model_config = ConfigDict(extra="forbid")
 
     purpose: str | None = Field(None, max_length=200)
     segment: str | None = Field(None, max_length=32)

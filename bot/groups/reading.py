@@ -95,6 +95,7 @@ class GroupReader:
             return rows
 
     async def _read(self, row: GroupRead) -> None:
+        asked_at = self._clock.now()
         try:
             info = group_of(await self._client.group_chats.group(row.chat_id))
         except WeComError as error:
@@ -103,15 +104,17 @@ class GroupReader:
         if info is None:
             await self._put_off(row, GiveUp("企业微信的回应里没有群", api="groupchat/get"))
             return
-        await self._store(row, info)
+        await self._store(row, info, asked_at)
 
-    async def _store(self, row: GroupRead, info: GroupInfo) -> None:
+    async def _store(self, row: GroupRead, info: GroupInfo, asked_at: datetime) -> None:
         now = self._clock.now()
         async with self._database.write() as session:
             insist = row.attempts >= _BELIEVE_AFTER
             stored = await self._roster.store(session, info, now=now, insist=insist)
             if stored.stale and not insist:
                 await self._again(session, row, now + READ_AFTER)
+            elif row.ripe_at > asked_at:
+                await self._again(session, row, max(row.ripe_at, now + READ_AFTER))
             else:
                 await self._finish(session, row)
 

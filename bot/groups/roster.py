@@ -53,6 +53,7 @@ class Roster:
         if sweep is not None:
             group.sweep = sweep
         stale = info.member_version in group.past_versions
+        unheard = group.known_since == now
         if group.state == GroupState.DISMISSED or (stale and not insist):
             return Stored(stale=stale)
         added = group.read_at is None
@@ -61,7 +62,9 @@ class Roster:
             outdate(group, group.member_version, since=info.member_version)
             group.member_version = info.member_version
             changed = True
-        changed |= await self._settle_members(session, group, info, now, first=added)
+        changed |= await self._settle_members(
+            session, group, info, now, first=added, unheard=unheard
+        )
         group.read_at = now
         await session.flush()
         await count_members(session, group)
@@ -75,6 +78,7 @@ class Roster:
         now: datetime,
         *,
         first: bool,
+        unheard: bool,
     ) -> bool:
         rows = await session.scalars(
             select(GroupMember)
@@ -96,7 +100,7 @@ class Roster:
             moves.append(_came(member, now))
         await self._insert(session, fresh)
         await session.flush()
-        new = await self._history.note(session, group.chat_id, moves, first=first and not ours)
+        new = await self._history.note(session, group.chat_id, moves, unheard=unheard)
         await _leave(session, group.chat_id, [row.userid for row in gone], now)
         if not first:
             await note_joiners(session, group, new, times=self._times, now=now)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, Field
 from sqlalchemy import func, select, update
 
 from bot import loggers
@@ -20,6 +20,7 @@ from bot.errors import Conflict, GiveUp, NotFound, UnknownOutcome, Unprocessable
 from bot.groups.kf_door import KfDoor
 from bot.groups.segments import Segments
 from bot.groups.wording import KF_LINK, check_text, check_variables, known_names, render
+from bot.groups.written import Written
 from bot.store.database import Database
 from bot.store.group_tables import GroupTemplate, TemplateStatus
 from bot.wecom.client import WeComClient
@@ -33,22 +34,18 @@ Attachment = Annotated[
 ]
 
 
-class TemplateDraft(BaseModel):
+class TemplateDraft(Written):
     """A new greeting of a segment; without `text` the segment's sample is taken."""
-
-    model_config = ConfigDict(extra="forbid")
 
     segment: str = Field(min_length=1, max_length=32)
     name: str = Field("", max_length=64)
     text: GreetingText | None = None
-    attachment: Attachment = {}
+    attachment: Attachment = Field(default_factory=dict)
     notify: bool = True
 
 
-class TemplatePatch(BaseModel):
+class TemplatePatch(Written):
     """Only what is given changes."""
-
-    model_config = ConfigDict(extra="forbid")
 
     name: str | None = Field(None, min_length=1, max_length=64)
     text: GreetingText | None = None

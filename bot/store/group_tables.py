@@ -151,13 +151,18 @@ class GroupMove(Base):
 
 
 class GroupRead(Base):
-    """A group that must be read (again); `wanted` grows with each wish."""
+    """A group that must be read (again); `wanted` grows with each wish.
+
+    `ripe_at` is when WeCom surely tells what the last wish was about; what is read before it has
+    to be read once more.
+    """
 
     __tablename__ = "group_read"
 
     chat_id: Mapped[str] = mapped_column(String(64), primary_key=True)
     wanted: Mapped[int] = mapped_column(default=1)
     due_at: Mapped[datetime] = mapped_column(index=True)
+    ripe_at: Mapped[datetime]
     attempts: Mapped[int] = mapped_column(default=0)
 
 

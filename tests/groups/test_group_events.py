@@ -110,6 +110,26 @@ async def test_a_reading_that_lags_behind_is_asked_for_again(small_shop: Shop) -
     assert await shop.count(GroupRead) == 0
 
 
+async def test_a_stream_of_events_does_not_put_off_the_reading(small_shop: Shop) -> None:
+    """Read every two seconds or so, and once more after the last event."""
+    shop = small_shop
+    chat = shop.open("福利群")
+    names = []
+    for number in range(8):
+        gatherings.change(shop.platform, chat, name=f"福利群{number}")
+        await shop.hear()
+        shop.clock.turn(seconds=1)
+        while await shop.groups.reader.read_some():
+            pass
+        if await shop.count(CustomerGroup, CustomerGroup.chat_id == chat):
+            names.append((await shop.group(chat)).name)
+    assert names[-1] != ""
+    await shop.settle()
+    assert (await shop.group(chat)).name == "福利群7"
+    assert 3 <= len(shop.calls("groupchat/get")) <= 6
+    assert await shop.count(GroupRead) == 0
+
+
 async def test_names_notices_and_owners_follow(small_shop: Shop) -> None:
     shop = small_shop
     chat = shop.open("福利群", LIN, TANG)
