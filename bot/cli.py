@@ -20,13 +20,16 @@ from bot.commands import (
     doctor,
     groups,
     nlu,
+    plan,
     scripts,
     serve,
+    simulate,
     teaching,
 )
 from bot.commands.speaking import CONFIG_HELP, fail
 from bot.errors import BotError
 from intents.errors import NluError
+from scheduler import SchedulerError
 from scripts_library.errors import ScriptLibraryError
 
 app = typer.Typer(
@@ -39,11 +42,13 @@ app = typer.Typer(
 )
 serve.add_to(app)
 demo.add_to(app)
+simulate.add_to(app)
 nlu.add_to(app)
 doctor.add_to(app)
 customers.add_to(app)
 app.command("reply")(scripts.reply)
 app.add_typer(scripts.app, name="scripts")
+app.add_typer(plan.app, name="plan")
 app.add_typer(teaching.app, name="nlu")
 app.add_typer(db.app, name="db")
 app.add_typer(console.app, name="console")
@@ -73,7 +78,7 @@ def main() -> None:
     """Run a command; exit codes: 0 done, 1 refused or failed, 2 wrong usage."""
     try:
         app()
-    except (BotError, NluError, ScriptLibraryError) as error:
+    except (BotError, NluError, SchedulerError, ScriptLibraryError) as error:
         sys.exit(fail(str(error)))
     except KeyboardInterrupt:
         sys.exit(130)

@@ -1,0 +1,150 @@
+"""`wecom-bot plan`: journeys listed, checked and rehearsed before anything is sent."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from bot.commands.speaking import Json, say, say_json, say_table
+from bot.errors import BadRequest, NotFound
+from bot.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from bot.outreach.plans import Plans
+    from scheduler import Journey
+
+app = typer.Typer(help="旅程（SOP）：查看、检查、预演", no_args_is_help=True)
+
+_SUMMARY = 36
+
+
+@app.callback()
+def _family() -> None:
+    """旅程（SOP）。"""
+
+
+@app.command("list")
+def list_command(as_json: Json = False) -> None:
+    """列出全部旅程。
+
+    例：wecom-bot plan list
+    """
+    journeys = _plans(load_settings()).journeys.values()
+    if as_json:
+        say_json([_listed(one) for one in journeys])
+        return
+    say_table(
+        ["编号", "名称", "优先级", "步骤", "客群"],
+        [
+            (one.id, one.name, one.priority, len(one.steps), "、".join(_segments(one)))
+            for one in journeys
+        ],
+    )
+    say("\n预演：wecom-bot plan preview 编号 --segment 客群 --days 7")
+
+
+@app.command("check")
+def check_command(as_json: Json = False) -> None:
+    """检查旅程文件和店铺日历：有错时指出文件、行和改法。
+
+    例：wecom-bot plan check
+    """
+    journeys = _plans(load_settings()).journeys
+    if as_json:
+        say_json({"ok": True, "journeys": len(journeys)})
+    else:
+        say(f"没有问题：{len(journeys)} 个旅程")
+
+
+@app.command("preview")
+def preview_command(
+    journey: Annotated[str, typer.Argument(help="旅程编号，见 wecom-bot plan list")],
+    segment: Annotated[str | None, typer.Option("--segment", help="客群，默认第一个")] = None,
+    days: Annotated[int, typer.Option("--days", min=1, max=366, help="看几天")] = 7,
+    start: Annotated[str | None, typer.Option("--start", help="从哪一刻开始，默认现在")] = None,
+    as_json: Json = False,
+) -> None:
+    """预演：一位样例客户每天会收到什么、占多少额度、哪些会被跳过。什么也不会发出。
+
+    例：wecom-bot plan preview newcomer --segment mothers --days 7
+    """
+    from bot.clock import SystemClock
+    from scheduler import rehearse
+
+    settings = load_settings()
+    plans = _plans(settings)
+    chosen = plans.journeys.get(journey)
+    if chosen is None:
+        raise NotFound(f"没有旅程 {journey}；现有：{'、'.join(plans.journeys)}")
+    names = [one.name for one in chosen.segments]
+    if segment is not None and segment not in names:
+        raise BadRequest(f"旅程 {journey} 没有客群 {segment}；现有：{'、'.join(names)}")
+    at = _moment(start, settings) if start else SystemClock().now()
+    rows = rehearse(
+        [chosen],
+        segment=segment or names[0],
+        days=days,
+        start=at,
+        budget=plans.budget,
+        calendar=plans.calendar,
+        kf_opened_at=at,
+    ).rows
+    if as_json:
+        say_json([row.as_dict() for row in rows])
+        return
+    say(f"{chosen.name} · {segment or names[0]} · {days} 天\n")
+    say_table(
+        ["天", "时间", "方式", "目的", "内容", "说明"],
+        [
+            (
+                row.day,
+                f"{row.at:%m-%d %H:%M}",
+                row.touch.kind.zh,
+                row.purpose,
+                _short(row.content.summary() if row.content else ""),
+                row.skipped_by or row.quota,
+            )
+            for row in rows
+        ],
+    )
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _SUMMARY else text[: _SUMMARY - 1] + "…"
+
+
+def _moment(text: str, settings: Settings) -> datetime:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise BadRequest("--start 要写成 2026-03-02T08:00 这样") from None
+    return moment if moment.tzinfo else moment.replace(tzinfo=settings.shop.zone)
+
+
+def _plans(settings: Settings) -> Plans:
+    from bot.customers.funnel import load_funnel
+    from bot.outreach.plans import load_plans
+    from bot.shop import shop_variables
+
+    return load_plans(
+        settings, variables=shop_variables(settings.shop), stages=load_funnel().names
+    )
+
+
+def _segments(journey: Journey) -> list[str]:
+    return [one.name for one in journey.segments]
+
+
+def _listed(journey: Journey) -> dict[str, object]:
+    return {
+        "id": journey.id,
+        "name": journey.name,
+        "priority": journey.priority,
+        "segments": _segments(journey),
+        "steps": [
+            {"id": step.id, "kind": step.kind.value, "purpose": step.purpose}
+            for step in journey.steps
+        ],
+    }
