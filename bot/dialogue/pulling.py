@@ -27,7 +27,7 @@ Store = Callable[[AsyncSession, Sequence[KfMessage]], Awaitable[None]]
 
 _LEASE = timedelta(seconds=60)
 _TOKEN_LIFE = timedelta(minutes=9)  # WeCom: ten minutes
-_PAGE = 1000
+_PAGE = 200  # WeCom: at most 1000; callbacks wait while a page is stored
 _A_COMMIT = 25  # a thousand at once would keep everybody else from writing for many seconds
 _EMPTY_PAGES = 100
 _BAD_TOKEN = 95007
