@@ -236,7 +236,7 @@ async def scripted(
         yield client
 
 
-async def until(holds: Callable[[], Awaitable[bool] | bool], *, seconds: float = 15) -> None:
+async def until(holds: Callable[[], Awaitable[bool] | bool], *, seconds: float = 60) -> None:
     """Poll until something holds."""
     async with asyncio.timeout(seconds):
         while True:

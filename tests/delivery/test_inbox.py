@@ -19,6 +19,12 @@ from bot.store.tables import InboxEvent, KfAccount, WorkState
 from bot.wecom.events import InboundEvent, typed_event
 
 
+FULL_DISK = (
+    "CREATE TRIGGER full_disk BEFORE INSERT ON inbox_event"
+    " BEGIN SELECT RAISE(ABORT, 'disk full'); END"
+)
+
+
 def notice(number: int, **more: Any) -> InboundEvent:
     fields = {"Event": "kf_msg_or_event", "CreateTime": str(number), "OpenKfId": "wk1"}
     return typed_event(fields | more)
@@ -138,7 +144,7 @@ async def test_a_failing_arrival_refuses_the_callback_and_the_next_one_goes_on(
             raise failure
 
     inbox = Inbox(ledger, clock, on_arrival=arrive)
-    async with running(inbox.run()), asyncio.timeout(10):
+    async with running(inbox.run()), asyncio.timeout(60):
         with pytest.raises(StoreError):
             await inbox.put(notice(1))
         assert await stored(ledger) == 0
@@ -151,14 +157,14 @@ async def test_a_broken_database_refuses_and_recovers(
 ) -> None:
     inbox = Inbox(ledger, clock)
     async with ledger.write() as session:
-        await session.execute(text("ALTER TABLE inbox_event RENAME TO away"))
-    async with running(inbox.run()), asyncio.timeout(10):
+        await session.execute(text(FULL_DISK))
+    async with running(inbox.run()), asyncio.timeout(60):
         refused = await asyncio.gather(
             *(inbox.put(notice(number)) for number in range(5)), return_exceptions=True
         )
         assert [type(one) for one in refused] == [StoreError] * 5
         async with ledger.write() as session:
-            await session.execute(text("ALTER TABLE away RENAME TO inbox_event"))
+            await session.execute(text("DROP TRIGGER full_disk"))
         await inbox.put(notice(1))
     assert await stored(ledger) == 1
 

@@ -20,6 +20,10 @@ from bot.store.claims import settle
 from bot.store.database import Database
 from bot.store.tables import InboxEvent, WorkState
 
+FULL_DISK = (
+    "CREATE TRIGGER full_disk BEFORE UPDATE ON inbox_event"
+    " BEGIN SELECT RAISE(ABORT, 'disk full'); END"
+)
 Handle = Callable[[InboxEvent], Awaitable[None]]
 
 
@@ -214,13 +218,14 @@ async def test_a_broken_database_does_not_end_the_worker(
     ledger: Database, clock: ManualClock
 ) -> None:
     log: list[str] = []
+    await add(ledger, clock, "k")
     async with ledger.write() as session:
-        await session.execute(text("ALTER TABLE inbox_event RENAME TO away"))
+        await session.execute(text(FULL_DISK))
     async with running(worker(ledger, clock, done(ledger, clock, log)).run()):
         await asyncio.sleep(0.1)
+        assert log == []
         async with ledger.write() as session:
-            await session.execute(text("ALTER TABLE away RENAME TO inbox_event"))
-        await add(ledger, clock, "k")
+            await session.execute(text("DROP TRIGGER full_disk"))
         await until(lambda: log == ["k"])
 
 

@@ -163,7 +163,7 @@ async def raw(api: Api, request: bytes) -> tuple[int, str]:
     reader, writer = await asyncio.open_connection(host, port)
     writer.write(request)
     await writer.drain()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         answer = (await reader.read()).decode(errors="replace")
     writer.close()
     return int(answer.split(" ", 2)[1]), answer
