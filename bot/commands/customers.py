@@ -60,6 +60,8 @@ def sync(as_json: Json = False) -> None:
     say(f"\n{report.members} 位导购，{report.calls} 次调用，{report.seconds:.1f} 秒{again}")
     for userid, reason in report.failed:
         say(f"没有读到 {userid} 的客户：{reason}")
+    if report.problem:
+        say(report.problem)
 
 
 async def _sync(*, show_bar: bool) -> SyncReport:

@@ -55,6 +55,7 @@ class SyncReport:
     members: int
     failed: Sequence[tuple[str, str]]
     resumed: int
+    problem: str | None = None
 
     def as_dict(self) -> dict[str, Any]:
         return {
@@ -69,6 +70,7 @@ class SyncReport:
                 {"userid": userid, "reason": reason} for userid, reason in self.failed
             ],
             "resumed": self.resumed,
+            "problem": self.problem,
         }
 
 
@@ -102,6 +104,7 @@ class Journey:
         self._calls = run.calls
         self._seconds = run.seconds
         self._since = monotonic()
+        self._problem: str | None = None
         self._saving = asyncio.Lock()
         self._waiting: list[Page] = []
 
@@ -132,6 +135,7 @@ class Journey:
             await self._enter(
                 Phase.DONE,
                 state=RunState.DONE,
+                error=self._problem,
                 finished_at=self._clock.now(),
                 leased_by=None,
                 leased_until=None,
@@ -304,6 +308,10 @@ class Journey:
         beating = asyncio.create_task(self._beat())
         try:
             self._counts["groups"] = await self._tools.groups(self._count_call)
+        except WeComError as error:
+            # The contacts are read all the same, and groups are swept by themselves later.
+            loggers.customers.warning("groups were not read", exc_info=error)
+            self._problem = f"没有读到客户群：{error.message}"
         finally:
             beating.cancel()
 
@@ -383,4 +391,5 @@ class Journey:
             members=state.members,
             failed=state.failed,
             resumed=run.resumed,
+            problem=run.error,
         )

@@ -158,6 +158,9 @@ class ContactPlatform:
         info["tag_id"] = list(dict.fromkeys([*kept, *body.get("add_tag", [])]))
         return {}
 
+    def _externalcontact_groupchat_list(self, query: Any, body: Any) -> dict[str, Any]:
+        return {"group_chat_list": [], "next_cursor": ""}
+
     def _externalcontact_remark(self, query: Any, body: Any) -> dict[str, Any]:
         info = self.pairs[body["userid"]][body["external_userid"]]
         info.update({key: body[key] for key in body if key in ("remark", "description")})

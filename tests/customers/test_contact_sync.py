@@ -298,3 +298,18 @@ async def test_contacts_of_wecom_users_and_strange_fields_are_kept_whole(shop: S
         card = await session.get_one(ContactCard, "woB")
     assert card.body["external_profile"] == profile
     assert card.body["position"] == "店长"
+
+
+async def test_groups_that_cannot_be_read_do_not_sink_the_contacts(shop: Shop) -> None:
+    fill(shop, guides=1, each=2)
+
+    async def refused(count: Any) -> Tally:
+        raise MendSettings("应用不能调用这个接口", errcode=48002)
+
+    report = await shop.sync(groups=refused).run()
+    assert report.follows.added == 2
+    assert report.problem == "没有读到客户群：应用不能调用这个接口"
+    async with shop.database.read() as session:
+        run = await session.scalar(select(SyncRun))
+    assert run is not None
+    assert (run.state, run.error) == ("done", report.problem)
