@@ -18,8 +18,8 @@ from typing import Any, TypeVar
 from e2e.envelope import Push
 from e2e.standin import Platform
 
-PATIENCE = 20.0
-_LIMIT = 60.0
+PATIENCE = 30.0
+_START_PATIENCE = 90.0
 _KEPT = ("PATH", "HOME", "LANG", "PYTHONPATH")
 Found = TypeVar("Found")
 
@@ -56,6 +56,7 @@ class Bot:
     port: int
     api_token: str
     ready_after: float = 0.0
+    ready_cost: float = 0.0
     _process: subprocess.Popen[bytes] | None = None
     _checked: int = 0
 
@@ -73,8 +74,9 @@ class Bot:
         """Start and wait until it is ready."""
         started = time.monotonic()
         self.launch()
-        self.wait_for(self._ready, "the bot to be ready")
+        self.wait_for(self._ready, "the bot to be ready", patience=_START_PATIENCE)
         self.ready_after = time.monotonic() - started
+        self.ready_cost = self.processor_seconds
 
     def launch(self) -> subprocess.Popen[bytes]:
         """Start without waiting."""
@@ -221,7 +223,7 @@ class Bot:
         self, look: Callable[[], Found], what: str, *, patience: float = PATIENCE
     ) -> Found:
         """Look again and again until there is something."""
-        end = time.monotonic() + min(patience, _LIMIT)
+        end = time.monotonic() + patience
         while True:
             if found := look():
                 return found
