@@ -15,6 +15,7 @@ from typing import Any
 
 import aiohttp
 import pytest
+import structlog
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 from hypothesis import settings
@@ -31,6 +32,12 @@ from bot.wecom.client import WeComClient
 
 settings.register_profile("rooms", deadline=None)  # the machine may be busy with other things
 settings.load_profile("rooms")
+# Plain lines for pytest to keep: structlog's own default draws every stack in colours, slowly.
+structlog.configure(
+    processors=[structlog.processors.KeyValueRenderer()],
+    wrapper_class=structlog.stdlib.BoundLogger,
+    logger_factory=structlog.stdlib.LoggerFactory(),
+)
 
 START = datetime(2026, 11, 20, 2, 0, tzinfo=UTC)
 SECRET = "corp-secret-7fQ2kX9mWz"

@@ -20,11 +20,11 @@ SECRET = "corp-secret-7Hq2kX9"
 @pytest.fixture(autouse=True)
 def _leave_logging_alone() -> Iterator[None]:
     root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
+    handlers, level, configured = root.handlers[:], root.level, structlog.get_config()
     yield
     root.handlers[:] = handlers
     root.setLevel(level)
-    structlog.reset_defaults()
+    structlog.configure(**configured)
 
 
 def spoken(capsys: pytest.CaptureFixture[str]) -> str:

@@ -18,7 +18,6 @@ from bot.store.database import Database
 from bot.store.tables import InboxEvent, KfAccount, WorkState
 from bot.wecom.events import InboundEvent, typed_event
 
-
 FULL_DISK = (
     "CREATE TRIGGER full_disk BEFORE INSERT ON inbox_event"
     " BEGIN SELECT RAISE(ABORT, 'disk full'); END"
