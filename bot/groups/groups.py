@@ -16,6 +16,7 @@ from bot.groups.drift import GreetingTasks
 from bot.groups.history import GroupHistory
 from bot.groups.keeper import GroupKeeper
 from bot.groups.kf_door import KfDoor
+from bot.groups.liveliness import Liveliness
 from bot.groups.profiles import GroupProfiles
 from bot.groups.quiet import DigestTimes
 from bot.groups.reading import GroupReader
@@ -48,7 +49,8 @@ class Groups:
         self.segments = Segments.load(settings.segments_file)
         self.reader = GroupReader(database, client, clock, roster)
         self.events = GroupEvents(clock, history, times, on_reading=self.reader.nudge)
-        self.sync = GroupSync(database, client, clock, roster)
+        lively = Liveliness(database, client, clock, zone=zone)
+        self.sync = GroupSync(database, client, clock, roster, liveliness=lively)
         self.profiles = GroupProfiles(database, self.segments)
         self.codes = GroupCodes(database, client, clock, self.segments)
         self.templates = GroupTemplates(
@@ -100,4 +102,5 @@ def group_sync(
 ) -> GroupSync:
     """The reading of all groups by itself, for a process that does nothing else."""
     roster = Roster(GroupHistory(zone), digest_times(settings, zone))
-    return GroupSync(database, client, clock, roster)
+    lively = Liveliness(database, client, clock, zone=zone)
+    return GroupSync(database, client, clock, roster, liveliness=lively)

@@ -14,6 +14,7 @@ from bot.clock import Clock
 from bot.customers.tally import Tally
 from bot.errors import GiveUp, MendSettings, RetryLater, TellGuide, WeComError
 from bot.groups.group_rows import end_group
+from bot.groups.liveliness import Liveliness
 from bot.groups.reading import ended_by
 from bot.groups.roster import Roster
 from bot.store.contact_tables import Guide
@@ -46,6 +47,7 @@ class GroupSync:
         clock: Clock,
         roster: Roster,
         *,
+        liveliness: Liveliness | None = None,
         side_by_side: int = 4,
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
     ) -> None:
@@ -53,6 +55,7 @@ class GroupSync:
         self._client = client
         self._clock = clock
         self._roster = roster
+        self._liveliness = liveliness
         self._side_by_side = side_by_side
         self._sleep = sleep
         self._on_call: Callable[[], None] = lambda: None
@@ -64,6 +67,8 @@ class GroupSync:
         while sweep.batches:
             await self._read_page(sweep)
         await self._ask_after_missing(sweep)
+        if self._liveliness is not None:
+            await self._liveliness.note_yesterday()
         counts = Tally.of(sweep.counts)
         await self._write(sweep, finished_at=self._clock.now())
         loggers.groups.info("groups read", **counts.as_dict(), refused_owners=len(sweep.refused))

@@ -69,6 +69,7 @@ ACTS: dict[str, Callable[[Platform, str, dict[str, Any]], Group]] = {
         **{key: str(body[key]) for key in ("name", "notice", "owner") if key in body},
     ),
     "dismiss": lambda platform, chat_id, body: gatherings.dismiss(platform, chat_id),
+    "speak": lambda platform, chat_id, body: gatherings.speak(platform, chat_id),
     "pick": lambda platform, chat_id, body: gatherings.pick_template(
         platform, chat_id, str(body["template_id"])
     ),

@@ -42,6 +42,7 @@ class Group:
     admins: tuple[str, ...] = ()
     members: tuple[Member, ...] = field(default_factory=tuple)
     dismissed: bool = False
+    spoken_at: int = 0
     template_id: str = ""
 
     def has(self, userid: str) -> bool:

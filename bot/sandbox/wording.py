@@ -41,6 +41,7 @@ APIS: dict[str, tuple[str, str]] = {
     "externalcontact/mark_tag": ("给客户打标签", "mark a customer"),
     "externalcontact/groupchat/list": ("列出客户群", "list groups"),
     "externalcontact/groupchat/get": ("读取客户群", "read a group"),
+    "externalcontact/groupchat/statistic": ("统计客户群", "count what happened in groups"),
     "externalcontact/groupchat/add_join_way": ("新建入群活码", "make a group code"),
     "externalcontact/groupchat/get_join_way": ("读取入群活码", "read a group code"),
     "externalcontact/groupchat/update_join_way": ("修改入群活码", "change a group code"),

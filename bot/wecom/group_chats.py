@@ -161,6 +161,16 @@ def listed_groups(answer: Mapping[str, Any]) -> list[tuple[str, int]]:
     ]
 
 
+def messages_by_owner(answer: Mapping[str, Any]) -> dict[str, int]:
+    """In how many groups of each owner somebody spoke, from `groupchat/statistic`."""
+    found = {}
+    for row in _rows(answer.get("items")):
+        data = row.get("data")
+        if row.get("owner") and isinstance(data, Mapping):
+            found[_text(row["owner"], 64)] = _whole(data.get("chat_has_msg"))
+    return found
+
+
 @dataclass(frozen=True, slots=True)
 class JoinWay:
     """A code as `get_join_way` tells it; `chat_ids` may have grown by WeCom's own groups."""

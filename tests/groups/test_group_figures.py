@@ -81,6 +81,25 @@ async def test_groups_fall_silent_and_wake(shop: Shop) -> None:
         assert await list_groups(session, silent) == []
 
 
+async def test_a_spoken_in_group_is_not_silent_where_wecom_lets_it_be_known(
+    small_shop: Shop,
+) -> None:
+    shop = small_shop
+    first, second = shop.open("1群", LIN), shop.open("2群", LIN)
+    alone = shop.open("独群", MAY, owner=TANG)
+    await shop.settle()
+    shop.clock.turn(days=30)
+    gatherings.speak(shop.platform, first)
+    gatherings.speak(shop.platform, alone)
+    shop.clock.turn(days=1)
+    await shop.groups.sync.read_all()
+    silent = GroupFilter(silent_since=shop.clock.now() - timedelta(days=14))
+    async with shop.database.read() as session:
+        found = {one.group.chat_id for one in await list_groups(session, silent)}
+    assert found == {first, second}  # of an owner of two groups it is only known that one was
+    assert (await shop.group(alone)).last_message_at is not None
+
+
 async def test_groups_are_found_by_what_they_are_for(shop: Shop) -> None:
     first, second = shop.open("宝妈群"), shop.open("VIP_群", owner=TANG)
     await shop.settle()

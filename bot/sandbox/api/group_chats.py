@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from ..platform import Platform
 
 MOST_OWNERS = 100
+DAY_SECONDS = 86400
 MOST_ROWS = 1000
 MOST_GROUPS = 5
 BASE_NAME, STATE, REMARK = 40, 30, 30
@@ -109,6 +110,38 @@ def _member(member: Member, *, named: bool) -> Body:
     return row
 
 
+def statistic(platform: Platform, call: Call) -> Answer:
+    """What happened in the groups of each owner during some days."""
+    begin = call.number("day_begin_time", 0)
+    end = call.number("day_end_time", begin) + DAY_SECONDS
+    owners = _owners(platform, call)
+    if not owners:
+        raise ApiError(40058, "missing parameter: owner_filter")
+    groups = [group for group in platform.groups.all() if not group.dismissed]
+    items = [
+        {
+            "owner": owner,
+            "data": _counted([one for one in groups if one.owner == owner], begin, end),
+        }
+        for owner in sorted(owners)
+    ]
+    return {"total": len(items), "next_offset": len(items), "items": items}
+
+
+def _counted(groups: list[Group], begin: int, end: int) -> Body:
+    members = [member for group in groups for member in group.members]
+    return {
+        "new_chat_cnt": sum(begin <= group.created_at < end for group in groups),
+        "chat_total": len(groups),
+        "chat_has_msg": sum(begin <= group.spoken_at < end for group in groups),
+        "new_member_cnt": sum(begin <= member.join_time < end for member in members),
+        "member_total": len(members),
+        "member_has_msg": 0,
+        "msg_total": sum(begin <= group.spoken_at < end for group in groups),
+        "migrate_trainee_chat_cnt": 0,
+    }
+
+
 def add_way(platform: Platform, call: Call) -> Answer:
     """A new code; the same call again makes another one."""
     body = _checked(platform, call)
@@ -180,6 +213,7 @@ def _checked(platform: Platform, call: Call) -> Body:
 ROUTES = {
     "externalcontact/groupchat/list": post(list_groups),
     "externalcontact/groupchat/get": post(get_group),
+    "externalcontact/groupchat/statistic": post(statistic),
     "externalcontact/groupchat/add_join_way": post(add_way),
     "externalcontact/groupchat/get_join_way": post(get_way),
     "externalcontact/groupchat/update_join_way": post(update_way),
