@@ -6,7 +6,7 @@ import random
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -14,6 +14,7 @@ from typing import Any
 import aiohttp
 from aiohttp import web
 from pydantic import SecretStr
+from sqlalchemy import select
 
 from bot.clock import ManualClock
 from bot.customers.contact_events import apply_change
@@ -55,6 +56,7 @@ _NAME = "rehearsal/1/aa"
 _TAGS = ("宝妈", "女装", "会员", "")
 _LEASE = timedelta(minutes=1)
 _RETRY = timedelta(seconds=30)
+_UPKEEP = timedelta(hours=1)
 
 
 @dataclass(slots=True)
@@ -87,6 +89,7 @@ class SimulatedShop:
     people: list[Person] = field(default_factory=list)
     refusals: int = 0
     _said: int = 0
+    _upkeep_at: datetime = datetime.min.replace(tzinfo=UTC)
 
     async def move(self, by: timedelta) -> None:
         """Let time pass, people act, and every part of outreach look once."""
@@ -102,7 +105,10 @@ class SimulatedShop:
         await outreach.hear()
         await self._work(TagJob, tagger.handle)
         await self._finish_bursts()
-        await outreach.cohorts.tick()
+        if self.clock.now() >= self._upkeep_at:
+            self._upkeep_at = self.clock.now() + _UPKEEP
+            await outreach.cohorts.tick()
+            await outreach.dates.tick()
         await outreach.planner.tick()
         await outreach.dispatcher.tick()
         await self._work(Outbound, Sender(*parts, self.media, self.clock).handle)
@@ -114,6 +120,8 @@ class SimulatedShop:
 
     async def _work(self, table: Any, handle: Callable[[Any], Awaitable[None]]) -> None:
         now = self.clock.now()
+        if not await self._is_due(table):
+            return
         async with self.database.write() as session:
             rows = await claim(session, table, by=_NAME, now=now, lease=_LEASE, limit=500)
         for row in rows:
@@ -123,9 +131,18 @@ class SimulatedShop:
                 async with self.database.write() as session:
                     await postpone(session, row, until=now + _RETRY, error=error.message)
 
+    async def _is_due(self, table: Any) -> bool:
+        due = select(table.id).where(
+            table.state == WorkState.READY, table.due_at <= self.clock.now()
+        )
+        async with self.database.read() as session:
+            return await session.scalar(due.limit(1)) is not None
+
     async def _finish_bursts(self) -> None:
         """Nobody answers here: the rehearsal is about what goes out unasked."""
         now = self.clock.now()
+        if not await self._is_due(Burst):
+            return
         async with self.database.write() as session:
             rows = await claim(session, Burst, by=_NAME, now=now, lease=_LEASE, limit=500)
             for row in rows:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import replace
-from datetime import datetime
+from datetime import date, datetime
 
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -117,6 +117,17 @@ class CohortBook:
             walk = replace(known[0], guides=guides)
         await save_walks(session, [Progress(walk, next_due(journey, walk, calendar))])
 
+    async def begin_standing(self, session: AsyncSession, journey: Journey, day: date) -> None:
+        """The standing cohorts of a date journey walk it anew from `day`."""
+        calendar = self._plans.calendar
+        for segment in journey.segments if journey.steps_for(Audience.COHORT) else ():
+            cohort = Cohort(journey.id, segment.name, None)
+            guides = tuple(await guides_of(session, cohort.key))
+            known = (await walks_of(session, Audience.COHORT, [cohort.key])).get(cohort.key)
+            walk = begin_cohort(journey, cohort, day, guides, calendar)
+            if guides and (not known or known[0].cycle != walk.cycle):
+                await save_walks(session, [Progress(walk, next_due(journey, walk, calendar))])
+
     async def leave(self, session: AsyncSession, journey: str, who: str, *, now: datetime) -> None:
         """Take the tag off somebody who left the journey, so that no further post is shown."""
         member = await session.get(CohortMember, (who, journey))
@@ -154,20 +165,22 @@ class CohortBook:
         """A tag not on by midnight would miss the first post: its bearer goes with today's."""
         now = self._clock.now()
         today = self._plans.calendar.local_day(now)
+        late = (
+            select(CohortMember, TagJob)
+            .join(TagJob, TagJob.id == CohortMember.tag_job_id)
+            .where(
+                CohortMember.left_at.is_(None),
+                TagJob.state == WorkState.READY,
+                TagJob.leased_until.is_(None),
+            )
+            .limit(_LATE)
+        )
+        async with self._database.read() as session:
+            if (await session.execute(late.limit(1))).first() is None:
+                return
         async with self._database.write() as session:
             await self._database.alone(session, TURN)
-            rows = (
-                await session.execute(
-                    select(CohortMember, TagJob)
-                    .join(TagJob, TagJob.id == CohortMember.tag_job_id)
-                    .where(
-                        CohortMember.left_at.is_(None),
-                        TagJob.state == WorkState.READY,
-                        TagJob.leased_until.is_(None),
-                    )
-                    .limit(_LATE)
-                )
-            ).all()
+            rows = (await session.execute(late)).all()
             for member, job in rows:
                 if self._plans.calendar.local_day(member.joined_at) < today:
                     await self._move(session, member, job, now)

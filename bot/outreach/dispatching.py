@@ -102,13 +102,26 @@ class Dispatcher:
     async def tick(self) -> int:
         """Promise, put off or drop all that is due; returns how many touches were looked at."""
         total = 0
+        due = await self._audiences()
+        if not due:
+            return 0
         scripts = {script.id: script for script in await self._library.index()}
-        for audience in Audience:
+        for audience in due:
             while looked_at := await self._page(audience, scripts):
                 total += looked_at
         if total:
             self._on_promised()
         return total
+
+    async def _audiences(self) -> list[Audience]:
+        """Who has anything due; nothing is written while nobody has."""
+        async with self._database.read() as session:
+            rows = await session.scalars(
+                select(TouchRow.audience)
+                .where(TouchRow.status.in_(_DUE), TouchRow.look_at <= self._clock.now())
+                .distinct()
+            )
+            return sorted(map(Audience, rows))
 
     async def _page(self, audience: Audience, scripts: Mapping[str, Script]) -> int:
         now = self._clock.now()

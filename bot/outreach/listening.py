@@ -100,25 +100,35 @@ class Listener:
     async def tick(self) -> int:
         """Hear all that is new; returns how much it was."""
         total = 0
-        for stream in self._streams:
+        for stream in await self._with_news():
             while (heard := await self._page(stream)) > 0:
                 total += heard
         if total:
             self._on_heard()
         return total
 
-    async def _page(self, stream: Stream) -> int:
+    async def _with_news(self) -> list[Stream]:
+        """Streams with something new; nothing is written while there is none."""
         async with self._database.read() as session:
-            mark = await session.get(Bookmark, _mark(stream))
-            position = mark.position if mark else ""
-            _, after, new = await stream.read(session, position)
-        if not new:
-            return 0
+            names = [_mark(stream) for stream in self._streams]
+            rows = await session.execute(
+                select(Bookmark.name, Bookmark.position).where(Bookmark.name.in_(names))
+            )
+            marks = {str(row.name): str(row.position) for row in rows}
+            return [
+                stream
+                for stream in self._streams
+                if await stream.has_news(session, marks.get(_mark(stream), ""))
+            ]
+
+    async def _page(self, stream: Stream) -> int:
         async with self._database.write() as session:
             await self._database.alone(session, TURN)
             mark = await session.get(Bookmark, _mark(stream), with_for_update=True)
             position = mark.position if mark else ""
             found, after, new = await stream.read(session, position)
+            if not new:
+                return 0
             await self._hear(session, found)
             await session.merge(Bookmark(name=_mark(stream), position=after, at=self._clock.now()))
         stream.remember(new)

@@ -84,7 +84,7 @@ class MomentResults:
             await session.execute(
                 update(OutreachTask)
                 .where(OutreachTask.id == task.id)
-                .values(poll_at=now + later, guides={name: done for name, done in out.items()})
+                .values(poll_at=now + later, guides=dict(out))
             )
 
     @staticmethod

@@ -14,6 +14,7 @@ from bot.delivery.worker import Worker
 from bot.dialogue.library import Library
 from bot.outreach.attachments import MomentMedia
 from bot.outreach.cohorts import CohortBook
+from bot.outreach.dates import DateBook
 from bot.outreach.dispatching import Dispatcher
 from bot.outreach.listening import Listener
 from bot.outreach.planning import Planner
@@ -61,6 +62,7 @@ class Outreach:
         self.listener = Listener(
             database, clock, plans, ties.funnel, self.cohorts, on_heard=ties.on_tags
         )
+        self.dates = DateBook(database, clock, plans, self.cohorts)
         self.planner = Planner(database, clock, plans)
         self.dispatcher = Dispatcher(
             database, clock, plans, words, ties.library, on_promised=self._promised
@@ -111,6 +113,7 @@ class Outreach:
             "outreach: send": (self._every(5), self.dispatcher.tick),
             "outreach: receipts": (self._every(5), self.receipts.tick),
             "outreach: tasks": (self._every(10), self.poller.tick),
+            "outreach: calendar": (self._every(60), self.dates.tick),
             "outreach: cohorts": (self._every(120), self.cohorts.tick),
         }
 

@@ -50,7 +50,7 @@ class Planner:
     async def tick(self) -> int:
         """Plan until nothing is due; returns how many touches were planned or skipped."""
         total = 0
-        for audience in (Audience.COHORT, Audience.CUSTOMER, Audience.GROUP):
+        for audience in await self._audiences():
             last: str | None = ""
             while last is not None:
                 last, touches = await self._some(audience, last)
@@ -59,6 +59,18 @@ class Planner:
             loggers.outreach.info("touches planned", touches=total)
             self._on_planned()
         return total
+
+    async def _audiences(self) -> list[Audience]:
+        """Who has anything due, cohorts first: contacts of one person make room for posts."""
+        until = self._plans.context(self._clock.now()).until
+        async with self._database.read() as session:
+            due = set(
+                await session.scalars(
+                    select(JourneyWalk.audience).where(JourneyWalk.next_due < until).distinct()
+                )
+            )
+        order = (Audience.COHORT, Audience.CUSTOMER, Audience.GROUP)
+        return [audience for audience in order if audience in due]
 
     async def _some(self, audience: Audience, after: str) -> tuple[str | None, int]:
         """Plan the due ones of some subjects; returns the last of them, None if there are none."""

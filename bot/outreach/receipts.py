@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import or_, select
+from sqlalchemy import Select, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.clock import Clock
@@ -31,6 +31,9 @@ class Receipts:
     async def tick(self) -> int:
         """Look after all that is under way; returns how many touches changed."""
         changed, last = 0, ""
+        async with self._database.read() as session:
+            if (await session.scalars(self._waiting("").limit(1))).first() is None:
+                return 0
         while True:
             async with self._database.write() as session:
                 await self._database.alone(session, TURN)
@@ -41,24 +44,24 @@ class Receipts:
                 last = rows[-1].id
 
     async def _under_way(self, session: AsyncSession, after: str) -> Sequence[TouchRow]:
+        found = self._waiting(after).limit(_PAGE).with_for_update(skip_locked=True)
+        return (await session.scalars(found)).all()
+
+    def _waiting(self, after: str) -> Select[TouchRow]:
         fresh = self._clock.now() - _SECOND_THOUGHTS
         return (
-            await session.scalars(
-                select(TouchRow)
-                .where(
-                    or_(
-                        TouchRow.status == TouchState.SENDING,
-                        (TouchRow.status == TouchState.SENT)
-                        & (TouchRow.way == Way.KF)
-                        & (TouchRow.due_at >= fresh),
-                    ),
-                    TouchRow.id > after,
-                )
-                .order_by(TouchRow.id)
-                .limit(_PAGE)
-                .with_for_update(skip_locked=True)
+            select(TouchRow)
+            .where(
+                or_(
+                    TouchRow.status == TouchState.SENDING,
+                    (TouchRow.status == TouchState.SENT)
+                    & (TouchRow.way == Way.KF)
+                    & (TouchRow.due_at >= fresh),
+                ),
+                TouchRow.id > after,
             )
-        ).all()
+            .order_by(TouchRow.id)
+        )
 
     async def _settle(self, session: AsyncSession, rows: Sequence[TouchRow]) -> int:
         sends = await _sends(session, rows)

@@ -55,6 +55,10 @@ class Stream(ABC):
         after = self.after(rows[-1], position) if rows else position
         return found, after, [row[0] for row in new]
 
+    async def has_news(self, session: AsyncSession, position: str) -> bool:
+        """Whether there is a row that was not heard yet."""
+        return any(row[0] not in self._seen for row in await self.rows(session, position))
+
     def remember(self, keys: Collection[Any]) -> None:
         """These were committed; they need not be looked at again."""
         for key in keys:

@@ -251,15 +251,14 @@ class TaskPoller:
 
     async def _give_up_dead(self) -> None:
         """What the worker gave up on may have reached WeCom: a person must look."""
+        given_up = select(OutreachTask).where(
+            OutreachTask.state == WorkState.DEAD, OutreachTask.phase == TaskPhase.NEW
+        )
+        async with self._database.read() as session:
+            if (await session.scalars(given_up.limit(1))).first() is None:
+                return
         async with self._database.write() as session:
-            dead = (
-                await session.scalars(
-                    select(OutreachTask).where(
-                        OutreachTask.state == WorkState.DEAD,
-                        OutreachTask.phase == TaskPhase.NEW,
-                    )
-                )
-            ).all()
+            dead = (await session.scalars(given_up)).all()
             for task in dead:
                 called = task.called_at is not None
                 task.phase = TaskPhase.UNKNOWN if called else TaskPhase.FAILED

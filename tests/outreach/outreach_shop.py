@@ -158,6 +158,7 @@ class Shop:
         await self.outreach.hear()
         await self.work(TagJob, Tagger(self.database, self.client, self.clock, tags).handle)
         await self.outreach.cohorts.tick()
+        await self.outreach.dates.tick()
         await self.outreach.planner.tick()
         await self.outreach.dispatcher.tick()
         await self.work(Outbound, sender.handle)

@@ -1,0 +1,101 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from outreach_shop import GUIDE, Shop
+from sqlalchemy import select
+
+from bot.sandbox import Fault, moments
+from bot.store.outreach_tables import CohortMember, TaskPhase, TouchState
+
+WEEK = """
+version: 1
+journeys:
+- id: week
+  name: 新朋友
+  triggers:
+  - added: any
+  segments:
+    mothers: {zh: 宝妈, tags: [宝妈]}
+    others: {zh: 其他}
+  cohort: {by: joining_day, tag_group: 新客批次, tag_prefix: 新客, retire_after_days: 1}
+  exits: []
+  steps:
+  - id: one
+    purpose: 知道你
+    kind: moment
+    at: {day: 1, time: "10:00"}
+    content:
+      mothers: {text: 妈妈们好}
+      others: {text: 大家好}
+  - id: two
+    purpose: 了解你
+    kind: moment
+    at: {day: 2, time: "10:00"}
+    content:
+      mothers: {text: 妈妈们的第二天}
+      others: {text: 大家的第二天}
+"""
+
+
+def _publish(shop: Shop) -> None:
+    for moment_id, userid in moments.waiting(shop.platform):
+        moments.publish(shop.platform, moment_id, userid)
+
+
+def _texts(shop: Shop, who: str) -> list[str]:
+    return [one["text"] for one in moments.feed(shop.platform, who)]
+
+
+async def _days(shop: Shop, days: int) -> None:
+    for _ in range(days * 12):
+        await shop.step(hours=2)
+        _publish(shop)
+
+
+async def test_each_segment_sees_each_day_once(outreach_shop: Callable[..., Shop]) -> None:
+    shop = outreach_shop(WEEK)
+    await shop.step()
+    await shop.customer("wmMother", tags=["宝妈"])
+    await shop.customer("wmOther")
+    await shop.added("wmMother")
+    await shop.added("wmOther")
+    await _days(shop, 4)
+    assert _texts(shop, "wmMother") == ["妈妈们好", "妈妈们的第二天"]
+    assert _texts(shop, "wmOther") == ["大家好", "大家的第二天"]
+    touches = await shop.touches()
+    assert {one.status for one in touches} == {TouchState.SENT}
+    assert touches[0].outcome["reached"] == 1
+    async with shop.database.read() as session:
+        members = (await session.scalars(select(CohortMember))).all()
+    assert all(one.left_at is not None for one in members), "the used tags are retired"
+
+
+async def test_who_opts_out_sees_no_more(outreach_shop: Callable[..., Shop]) -> None:
+    from bot.customers.opt_outs import OptOutSource, opt_out
+
+    shop = outreach_shop(WEEK)
+    await shop.step()
+    await shop.customer("wmOther")
+    await shop.added("wmOther")
+    await _days(shop, 1)
+    await shop.step(hours=1)
+    _publish(shop)
+    async with shop.database.write() as session:
+        await opt_out(session, "wmOther", source=OptOutSource.API, now=shop.clock.now())
+    await _days(shop, 3)
+    assert _texts(shop, "wmOther") == ["大家好"]
+
+
+async def test_a_lost_answer_makes_no_second_post(outreach_shop: Callable[..., Shop]) -> None:
+    shop = outreach_shop(WEEK)
+    await shop.step()
+    await shop.customer("wmOther")
+    await shop.added("wmOther")
+    shop.platform.faults.set(Fault.LOST_ANSWER, times=1, api="externalcontact/add_moment_task")
+    for _ in range(30):
+        await shop.step(minutes=60)
+        _publish(shop)
+    assert _texts(shop, "wmOther") == ["大家好"]
+    [task] = await shop.tasks()
+    assert (task.phase, task.body["guides"]) == (TaskPhase.ASKED, [GUIDE])
