@@ -6,7 +6,7 @@ import random
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -89,7 +89,7 @@ class SimulatedShop:
     people: list[Person] = field(default_factory=list)
     refusals: int = 0
     _said: int = 0
-    _upkeep_at: datetime = datetime.min.replace(tzinfo=UTC)
+    _upkeep_at: datetime | None = None
 
     async def move(self, by: timedelta) -> None:
         """Let time pass, people act, and every part of outreach look once."""
@@ -105,7 +105,7 @@ class SimulatedShop:
         await outreach.hear()
         await self._work(TagJob, tagger.handle)
         await self._finish_bursts()
-        if self.clock.now() >= self._upkeep_at:
+        if self._upkeep_at is None or self.clock.now() >= self._upkeep_at:
             self._upkeep_at = self.clock.now() + _UPKEEP
             await outreach.cohorts.tick()
             await outreach.dates.tick()

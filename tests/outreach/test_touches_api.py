@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from aiohttp.test_utils import TestClient, TestServer
+from outreach_shop import Shop
+from test_nudges import CART, WHO
+
+from bot.settings import Settings
+from bot.web import keys
+from bot.web.application import web_application
+
+TOKEN = "outreach-api-token"
+
+
+@pytest.fixture
+async def api() -> AsyncIterator[Callable[[Shop], Awaitable[Callable[..., Awaitable[Any]]]]]:
+    """Asks the API of a shop: path and parameters in, status and JSON out."""
+    clients: list[Any] = []
+
+    async def opened(shop: Shop) -> Callable[..., Awaitable[Any]]:
+        app = web_application()
+        app[keys.SETTINGS] = Settings.model_validate({"api": {"token": TOKEN}})
+        app[keys.CLOCK], app[keys.DATABASE] = shop.clock, shop.database
+        app[keys.OUTREACH] = shop.outreach
+        client = TestClient(TestServer(app))
+        await client.start_server()
+        clients.append(client)
+
+        async def ask(path: str, **params: str) -> Any:
+            answer = await client.get(
+                f"/api/v1{path}", params=params, headers={"Authorization": f"Bearer {TOKEN}"}
+            )
+            return answer.status, await answer.json()
+
+        return ask
+
+    yield opened
+    for client in clients:
+        await client.close()
+
+
+async def test_touches_are_listed_by_status_customer_journey_and_time(
+    outreach_shop: Callable[..., Shop], api: Any
+) -> None:
+    shop = outreach_shop(CART)
+    await shop.customer(WHO)
+    await shop.writes(WHO)
+    await shop.step()
+    await shop.behaves(WHO, "cart_left")
+    for _ in range(8):
+        await shop.step(minutes=20)
+    ask = await api(shop)
+    status, found = await ask("/touches", external_userid=WHO, journey="cart", status="sent")
+    assert status == 200
+    [touch] = found["items"]
+    assert (touch["step"], touch["kind"], touch["way"]) == ("worry", "nudge", "kf")
+    assert found["next_cursor"] is None
+    later = (shop.clock.now() + timedelta(days=1)).isoformat()
+    assert (await ask("/touches", **{"from": later}))[1]["items"] == []
+    assert len((await ask("/touches", to=later))[1]["items"]) == 1
+    assert (await ask("/touches", status="nonsense"))[0] == 422
+    assert (await ask("/touches", cursor="%%%"))[0] == 400
+
+
+async def test_quotas_show_the_window_and_the_measure_of_the_day(
+    outreach_shop: Callable[..., Shop], api: Any
+) -> None:
+    shop = outreach_shop(CART)
+    await shop.customer(WHO)
+    await shop.writes(WHO)
+    await shop.step()
+    await shop.behaves(WHO, "cart_left")
+    for _ in range(8):
+        await shop.step(minutes=20)
+    ask = await api(shop)
+    status, quotas = await ask(f"/quotas/{WHO}")
+    assert status == 200
+    assert (quotas["kf"]["used"], quotas["kf"]["limit"], quotas["kf"]["open"]) == (1, 5, True)
+    assert (quotas["touches"]["used_today"], quotas["touches"]["limit_per_day"]) == (1, 3)
+    assert (await ask("/quotas/nobody"))[0] == 404
