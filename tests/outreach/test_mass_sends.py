@@ -71,6 +71,7 @@ async def test_an_unanswered_call_is_looked_for_before_any_repeat(
     shop = outreach_shop(NEWS)
     shop.platform.faults.set(fault, times=1, api=CREATE)
     await _asked(shop)
+    await shop.step(minutes=10)
     [task] = await shop.tasks()
     assert task.phase == TaskPhase.ASKED
     assert _created(shop) == 1
