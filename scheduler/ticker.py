@@ -18,6 +18,7 @@ class Ticker:
 
     def __init__(self, *, timezone: str) -> None:
         self._scheduler = AsyncIOScheduler(timezone=timezone)
+        logging.getLogger("apscheduler.scheduler").setLevel(logging.ERROR)  # drops are meant
 
     def every(self, seconds: float, job: Job, *, name: str) -> None:
         """Run `job` every so many seconds; missed ticks become one."""

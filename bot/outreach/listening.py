@@ -14,6 +14,7 @@ from bot.outreach.cohorts import CohortBook
 from bot.outreach.people import people
 from bot.outreach.planning import TURN
 from bot.outreach.plans import Plans
+from bot.outreach.step_results import BOUGHT, REPLIED, credit
 from bot.outreach.streams import (
     Behaviours,
     Friends,
@@ -48,6 +49,7 @@ _OLD_NEWS = timedelta(days=3)
 """What happened longer ago begins nothing: its hour has passed."""
 _FIRST = "outreach:since"
 _PARTING = (SignalKind.OPTED_OUT, SignalKind.UNFRIENDED)
+_CREDITS = {SignalKind.REPLIED: REPLIED, SignalKind.BOUGHT: BOUGHT}
 _ENDS_TOUCHES = (TouchState.PLANNED, TouchState.MOVED)
 
 
@@ -153,6 +155,9 @@ class Listener:
         person: Customer,
         current: Mapping[str, Enrolment],
     ) -> dict[str, Enrolment]:
+        for signal in one.signals:
+            if (what := _CREDITS.get(signal.kind)) is not None:
+                await credit(session, one.who, what=what, at=signal.at)
         changed = self._told(one, current)
         for walk in changed.values():
             if not walk.active:

@@ -5,6 +5,9 @@ from collections.abc import Callable
 import pytest
 from outreach_shop import GUIDE, Shop
 
+from bot.errors import AlreadyDecided
+from bot.outreach.step_results import step_results
+from bot.outreach.task_desk import TaskDesk
 from bot.sandbox import Fault, mass_sends
 from bot.store.outreach_tables import TaskPhase, TouchState
 
@@ -106,3 +109,43 @@ async def test_a_task_that_all_have_outgrown_is_cancelled(
     [task] = await shop.tasks()
     assert task.phase == TaskPhase.CANCELLED
     assert {one.rule for one in await shop.touches()} == {"exit_bought"}
+
+
+async def test_what_nobody_can_tell_waits_for_a_person(
+    outreach_shop: Callable[..., Shop],
+) -> None:
+    shop = outreach_shop(NEWS)
+    shop.platform.faults.set(Fault.LOST_ANSWER, times=1, api=CREATE)
+    for who in PEOPLE:
+        await shop.customer(who)
+    await shop.step()
+    for who in PEOPLE:
+        await shop.behaves(who, "wants_news")
+    while not mass_sends.waiting(shop.platform) and not await shop.tasks():
+        await shop.step(minutes=10)
+    twin = {"chat_type": "single", "text": {"content": "您好，秋冬新款到店了。"}}
+    mass_sends.create(shop.platform, twin, GUIDE, list(PEOPLE))
+    for _ in range(3):
+        await shop.step(minutes=10)
+    [task] = await shop.tasks()
+    assert task.phase == TaskPhase.UNKNOWN
+    assert {one.status for one in await shop.touches()} == {TouchState.UNKNOWN}
+    desk = TaskDesk(shop.database, shop.clock)
+    await desk.decide(task.id, happened=True)
+    assert {one.status for one in await shop.touches()} == {TouchState.SENT}
+    with pytest.raises(AlreadyDecided):
+        await desk.decide(task.id, happened=False)
+
+
+async def test_a_reply_is_credited_to_what_was_sent(outreach_shop: Callable[..., Shop]) -> None:
+    shop = outreach_shop(NEWS)
+    await _asked(shop)
+    await shop.step(minutes=1)
+    [(msgid, _)] = mass_sends.waiting(shop.platform)
+    mass_sends.confirm(shop.platform, msgid)
+    await shop.step(minutes=20)
+    await shop.writes(PEOPLE[0], "有我的码吗")
+    await shop.step(minutes=10)
+    async with shop.database.read() as session:
+        [step] = await step_results(session, "news")
+    assert (step.sent, step.replied, step.bought) == (3, 1, 0)

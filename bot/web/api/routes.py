@@ -19,6 +19,7 @@ from bot.web.api import (
     group_greetings,
     groups,
     nlu,
+    outreach,
     suggestions,
     touches,
 )
@@ -40,6 +41,7 @@ ENDPOINTS = (
     *dead_letters.ENDPOINTS,
     *nlu.ENDPOINTS,
     *touches.ENDPOINTS,
+    *outreach.ENDPOINTS,
 )
 _DOCUMENT = f"{PREFIX}/openapi.json"
 _SIGNABLE = f"{PREFIX}/events"
