@@ -407,6 +407,8 @@ async def running(bot: Bot) -> AsyncIterator[None]:
     """Run the bot's loops while the block runs."""
     ground = bot.ground
     await bot.take_over()
+    if bot.outreach is not None:
+        await bot.outreach.begin()
     tasks = [
         asyncio.create_task(_guarded(name, loop), name=name) for name, loop in bot.loops.items()
     ]

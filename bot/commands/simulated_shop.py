@@ -102,7 +102,7 @@ class SimulatedShop:
     async def _run(self) -> None:
         outreach, parts = self.outreach, (self.database, self.client)
         tagger = Tagger(*parts, self.clock, TagBook(*parts, self.clock))
-        await outreach.hear()
+        await outreach.listener.tick()
         await self._work(TagJob, tagger.handle)
         await self._finish_bursts()
         if self._upkeep_at is None or self.clock.now() >= self._upkeep_at:

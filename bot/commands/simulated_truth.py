@@ -12,16 +12,23 @@ from sqlalchemy import func, select
 from bot.commands.simulated_shop import Person, SimulatedShop
 from bot.sandbox import mass_sends, moments
 from bot.store.outreach_tables import TouchRow, TouchState
-from scheduler import Audience, Way
+from scheduler import Audience, StepKind, Way
 
 _GRACE = timedelta(hours=1)
+_LIGHTEST = {
+    Way.KF: StepKind.NUDGE,
+    Way.MASS_SEND: StepKind.NUDGE,
+    Way.MOMENT: StepKind.MOMENT,
+}
+"""What each way weighs at least; a nudge may go out as a mass send."""
 
 
 @dataclass(frozen=True, slots=True)
 class Contact:
-    """One thing that reached one customer."""
+    """One thing that reached one customer; it counts on the day on which it was asked for."""
 
     at: datetime
+    asked_at: datetime
     way: Way
     text: str
 
@@ -84,11 +91,11 @@ async def _figures(shop: SimulatedShop) -> tuple[int, int, dict[str, int]]:
 
 def _contacts(shop: SimulatedShop, person: Person) -> Iterator[Contact]:
     for message in shop.platform.sent_messages(person.who):
-        yield Contact(_moment(message.at), Way.KF, message.text)
+        yield Contact(_moment(message.at), _moment(message.at), Way.KF, message.text)
     for one in mass_sends.received(shop.platform, person.who):
-        yield Contact(_moment(one["at"]), Way.MASS_SEND, one["text"])
+        yield Contact(_moment(one["at"]), _moment(one["asked_at"]), Way.MASS_SEND, one["text"])
     for one in moments.feed(shop.platform, person.who):
-        yield Contact(_moment(one["at"]), Way.MOMENT, one["text"])
+        yield Contact(_moment(one["at"]), _moment(one["at"]), Way.MOMENT, one["text"])
 
 
 def _violations(shop: SimulatedShop, person: Person, contacts: list[Contact]) -> Iterator[str]:
@@ -96,8 +103,8 @@ def _violations(shop: SimulatedShop, person: Person, contacts: list[Contact]) ->
     days: Counter[date] = Counter()
     posts: Counter[date] = Counter()
     for one in contacts:
-        day = calendar.local_day(one.at)
-        days[day] += 1
+        day = calendar.local_day(one.asked_at)
+        days[day] += budget.fatigue.weight(_LIGHTEST[one.way])
         posts[day] += one.way is Way.MOMENT
         span = calendar.next_span(one.at)
         if one.way is Way.KF and (span is None or span.start > one.at):
@@ -106,7 +113,7 @@ def _violations(shop: SimulatedShop, person: Person, contacts: list[Contact]) ->
             yield f"{person.who} 退订之后收到：{one.text[:20]}"
     for day, count in days.items():
         if count > budget.fatigue.per_day:
-            yield f"{person.who} 在 {day} 被触达 {count} 次"
+            yield f"{person.who} 在 {day} 被触达，疲劳度 {count}"
     for day, count in posts.items():
         if count > budget.moments_per_day:
             yield f"{person.who} 在 {day} 看到 {count} 条朋友圈"

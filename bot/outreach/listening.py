@@ -8,7 +8,7 @@ from datetime import timedelta
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from bot.clock import Clock
+from bot.clock import Clock, as_real
 from bot.customers.funnel import Funnel
 from bot.outreach.cohorts import CohortBook
 from bot.outreach.people import people
@@ -47,6 +47,7 @@ from scheduler.enrolling import begin
 
 _OLD_NEWS = timedelta(days=3)
 """What happened longer ago begins nothing: its hour has passed."""
+_SLACK = timedelta(seconds=30)
 _FIRST = "outreach:since"
 _PARTING = (SignalKind.OPTED_OUT, SignalKind.UNFRIENDED)
 _CREDITS = {SignalKind.REPLIED: REPLIED, SignalKind.BOUGHT: BOUGHT}
@@ -71,6 +72,7 @@ class Listener:
         self._plans = plans
         self._cohorts = cohorts
         self._since = clock.now()
+        self._began = False
         self._on_heard = on_heard
         buyers = frozenset(funnel.buyers)
         purchases = {name for move in funnel.moves if move.to in buyers for name in move.events}
@@ -88,10 +90,11 @@ class Listener:
     async def begin(self) -> None:
         """At the first start ever: what happened before outreach existed begins nothing."""
         now = self._clock.now()
+        self._began = True
         async with self._database.write() as session:
             await self._database.alone(session, TURN)
             first = await session.get(Bookmark, _FIRST)
-            self._since = first.at if first else now
+            self._since = (first.at if first else now) - as_real(self._clock, _SLACK)
             if first is not None:
                 return
             session.add(Bookmark(name=_FIRST, position="", at=now))
@@ -101,6 +104,8 @@ class Listener:
 
     async def tick(self) -> int:
         """Hear all that is new; returns how much it was."""
+        if not self._began:
+            await self.begin()
         total = 0
         for stream in await self._with_news():
             while (heard := await self._page(stream)) > 0:

@@ -85,19 +85,15 @@ class Outreach:
             plans,
             remind_after=timedelta(hours=settings.outreach.remind_after_hours),
         )
-        self._began = False
 
     def _promised(self) -> None:
         self._ties.on_send()
         self._ties.on_notice()
         self.tasks.nudge()
 
-    async def hear(self) -> None:
-        """Hear what is new; the very first time only from now on."""
-        if not self._began:
-            await self.listener.begin()
-            self._began = True
-        await self.listener.tick()
+    async def begin(self) -> None:
+        """Before anything is received: what happened before outreach existed begins nothing."""
+        await self.listener.begin()
 
     @property
     def loops(self) -> dict[str, Callable[[], Awaitable[None]]]:
@@ -108,7 +104,7 @@ class Outreach:
     def jobs(self) -> dict[str, tuple[float, Job]]:
         """What looks for due work every so many real seconds."""
         return {
-            "outreach: hear": (self._every(2), self.hear),
+            "outreach: hear": (self._every(2), self.listener.tick),
             "outreach: plan": (self._every(20), self.planner.tick),
             "outreach: send": (self._every(5), self.dispatcher.tick),
             "outreach: receipts": (self._every(5), self.receipts.tick),

@@ -111,7 +111,7 @@ def remind(platform: Platform, msgid: str) -> None:
 def received(platform: Platform, target: str) -> list[dict[str, Any]]:
     """The mass messages that reached one customer or group, oldest first."""
     rows = platform.store.all(
-        "SELECT t.msgid, t.body, m.sent_at FROM mass_targets m JOIN mass_tasks t USING (msgid)"
+        "SELECT t.msgid, t.body, t.created_at, m.sent_at FROM mass_targets m JOIN mass_tasks t USING (msgid)"
         " WHERE m.target = ? AND m.status = 1 ORDER BY m.sent_at, t.seq",
         target,
     )
@@ -119,6 +119,7 @@ def received(platform: Platform, target: str) -> list[dict[str, Any]]:
         {
             "msgid": row["msgid"],
             "text": str((json.loads(row["body"]).get("text") or {}).get("content") or ""),
+            "asked_at": row["created_at"],
             "at": row["sent_at"],
         }
         for row in rows

@@ -155,7 +155,7 @@ class Shop:
         sender = Sender(self.database, self.client, self.media, self.clock)
         herald = Herald(self.database, self.client, self.clock, agent_id=self.agent_id)
         tags = TagBook(self.database, self.client, self.clock)
-        await self.outreach.hear()
+        await self.outreach.listener.tick()
         await self.work(TagJob, Tagger(self.database, self.client, self.clock, tags).handle)
         await self.outreach.cohorts.tick()
         await self.outreach.dates.tick()
