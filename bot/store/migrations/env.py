@@ -12,6 +12,7 @@ from bot.store import (  # noqa: F401  (they register their tables)
     group_tables,
     nlu_tables,
     outreach_tables,
+    segment_tables,
 )
 from bot.store.columns import BigId, Json, UtcDateTime
 from bot.store.tables import Base

@@ -14,6 +14,7 @@ from bot.web.console.accounts import Accounts
 from bot.web.console.assets import PREFIX, Assets
 from bot.web.console.guard import guard
 from bot.web.console.keys import ACCOUNTS, ASSETS, THROTTLE
+from bot.web.console.pages import PAGES
 from bot.web.console.throttle import Throttle
 from bot.web.keys import CLOCK
 
@@ -51,6 +52,7 @@ def add_console(app: web.Application) -> None:
             web.post("/console/conversations/{id}/hold", deciding.hold),
             web.post("/console/sends/{id}/retry", deciding.retry),
             web.get("/console/events", events.stream),
+            *PAGES,
             web.get(PREFIX + "{name:.+}", _static),
         ]
     )

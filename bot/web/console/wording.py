@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from bot.web.console.page_words import EN_PAGES, ZH_PAGES
+from bot.web.console.shop_words import EN_SHOP, ZH_SHOP
+
 ZH: dict[str, str] = {
     "lang": "zh-CN",
     "title": "导购工作台",
@@ -336,6 +339,10 @@ EN: dict[str, str] = {
     "keys.tabs": "Waiting / Decided / Not sent",
     "keys.help": "Show or hide this help",
 }
+
+
+ZH |= ZH_PAGES | ZH_SHOP
+EN |= EN_PAGES | EN_SHOP
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,189 @@
+"""Channels: cards with their codes, and making, changing and deleting them."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from datetime import date, datetime, time, timedelta
+from typing import Any
+
+from aiohttp import web
+from sqlalchemy import select
+
+from bot.customers.channel_draft import ChannelDraft, ChannelPatch
+from bot.customers.channels import roster
+from bot.errors import RetryLater
+from bot.store.channel_tables import Greeting
+from bot.web.api.channels import ChannelQuery, draw, list_channels
+from bot.web.api.endpoint import path_id
+from bot.web.console.bars import Bars, bars
+from bot.web.console.channel_form import LABELS, read_channel
+from bot.web.console.desk import Desk, desk
+from bot.web.console.greetings import preview_of
+from bot.web.console.shell import checked, choices_of, form_of, guide_names, shown, went
+from bot.web.keys import CHANNELS as ROOM
+from bot.web.keys import CLOCK
+
+CHANNELS = "/console/channels"
+_PAGE, _DAYS = 24, 14
+
+
+async def show_channels(request: web.Request) -> web.Response:
+    """Cards of all channels, page by page."""
+    here = desk(request)
+    raw = request.query.get("after", "0")
+    after = int(raw) if raw.isascii() and raw.isdigit() and len(raw) < 19 else 0
+    page = await list_channels(request, ChannelQuery(after=after, limit=_PAGE), None)
+    return shown(
+        request,
+        "channels.html",
+        at="channels",
+        channels=page.items,
+        following=f"{CHANNELS}?after={page.next_after}" if page.next_after else "",
+        days=await _days(here, [one.id for one in page.items]),
+        names=await guide_names(here.database),
+    )
+
+
+async def show_new(request: web.Request) -> web.Response:
+    here = desk(request)
+    return shown(
+        request,
+        "channel_form.html",
+        at="channels",
+        channel=None,
+        names=await guide_names(here.database, present=True),
+        preview=preview_of(request, ""),
+        everybody=await guide_names(here.database, present=True),
+    )
+
+
+async def show_one(request: web.Request) -> web.Response:
+    """One channel: its code, its numbers, and the form to change it."""
+    here = desk(request)
+    channel = await request.app[ROOM].get(path_id(request))
+    days = await _days(here, [channel.id])
+    names = await guide_names(here.database)
+    async with here.database.read() as session:
+        latest = (
+            await session.scalars(
+                select(Greeting)
+                .where(Greeting.channel_id == channel.id)
+                .order_by(Greeting.id.desc())
+                .limit(10)
+            )
+        ).all()
+    rules = roster(channel)
+    change = rules.next_change(request.app[CLOCK].now().astimezone(here.zone))
+    return shown(
+        request,
+        "channel.html",
+        at="channels",
+        channel=channel,
+        days=days[channel.id],
+        names=names,
+        everybody=names,
+        latest=[_greeting(here, row, names) for row in latest],
+        next_change=here.time(change) if change else "",
+        preview=preview_of(request, str(channel.greeting.get("text", ""))),
+    )
+
+
+async def create(request: web.Request) -> web.Response:
+    """Make a channel; when WeCom's answer is late the page shows it as being made."""
+    data = await _fields(request)
+    draft = checked(ChannelDraft, data | {"kind": "contact_way"}, _labels(request))
+    try:
+        channel = await request.app[ROOM].create(draft)
+    except RetryLater:
+        return went(request, CHANNELS, "created")
+    return went(request, f"{CHANNELS}/{channel.id}", "created")
+
+
+async def change(request: web.Request) -> web.Response:
+    channel_id = path_id(request)
+    channel = await request.app[ROOM].get(channel_id)
+    data = await _fields(request)
+    data["greeting"] = dict(channel.greeting) | {"text": data["greeting"]["text"]}
+    if not data["greeting"]["text"]:
+        data["greeting"] |= {"returning_text": "", "shared_text": ""}
+    await request.app[ROOM].change(channel_id, checked(ChannelPatch, data, _labels(request)))
+    return went(request, f"{CHANNELS}/{channel_id}", "saved")
+
+
+async def delete(request: web.Request) -> web.Response:
+    await request.app[ROOM].delete(path_id(request))
+    return went(request, CHANNELS, "deleted")
+
+
+async def poster(request: web.Request) -> web.Response:
+    """The code as a picture to show or to print."""
+    response = await draw(request)
+    response.headers["Cache-Control"] = "private, max-age=300"
+    return response
+
+
+async def _fields(request: web.Request) -> dict[str, Any]:
+    form = await form_of(request)
+    names = await guide_names(desk(request).database)
+    days = {
+        number: await choices_of(request, f"s{number}.days")
+        for number in range(50)
+        if f"s{number}.from" in form
+    }
+    return read_channel(form, ticked=await choices_of(request, "guides"), days=days, names=names)
+
+
+def _labels(request: web.Request) -> dict[str, str]:
+    words = desk(request).words
+    return {field: words(key) for field, key in LABELS.items()}
+
+
+async def _days(here: Desk, ids: list[int]) -> dict[int, tuple[Bars, int, int]]:
+    """Friends by day: the picture, those of today, and of all days shown."""
+    today = here.now.astimezone(here.zone).date()
+    first = today - timedelta(days=_DAYS - 1)
+    since = datetime.combine(first, time(), tzinfo=here.zone)
+    friends: dict[int | None, dict[date, set[str]]] = defaultdict(lambda: defaultdict(set))
+    async with here.database.read() as session:
+        rows = await session.execute(
+            select(Greeting.channel_id, Greeting.external_userid, Greeting.added_at).where(
+                Greeting.channel_id.in_(ids), Greeting.added_at >= since
+            )
+        )
+        for channel_id, who, at in rows:
+            friends[channel_id][at.astimezone(here.zone).date()].add(who)
+    found = {}
+    for one in ids:
+        days = [first + timedelta(days=number) for number in range(_DAYS)]
+        counted = [len(friends[one][day]) for day in days]
+        drawn = bars(
+            [
+                (f"{day:%m-%d} {number}", number, 0)
+                for day, number in zip(days, counted, strict=True)
+            ]
+        )
+        found[one] = (drawn, counted[-1], sum(counted))
+    return found
+
+
+def _greeting(here: Desk, row: Greeting, names: dict[str, str]) -> dict[str, str]:
+    outcome = row.outcome or "waiting"
+    return {
+        "who": row.external_userid,
+        "guide": names.get(row.userid, row.userid),
+        "at": here.time(row.added_at),
+        "outcome": outcome,
+        "label": here.words(f"greeting.{outcome}"),
+        "reason": row.reason,
+    }
+
+
+ROUTES = (
+    web.get(CHANNELS, show_channels),
+    web.get(CHANNELS + "/new", show_new),
+    web.post(CHANNELS, create),
+    web.get(CHANNELS + "/{id:\\d+}", show_one),
+    web.post(CHANNELS + "/{id:\\d+}", change),
+    web.post(CHANNELS + "/{id:\\d+}/delete", delete),
+    web.get(CHANNELS + "/{id:\\d+}/poster", poster),
+)

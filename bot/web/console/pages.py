@@ -1,0 +1,14 @@
+"""The routes of all pages beside the inbox."""
+
+from __future__ import annotations
+
+from bot.web.console import channels, customer, customers, greetings, groups, tags
+
+PAGES = (
+    *customers.ROUTES,
+    *customer.ROUTES,
+    *channels.ROUTES,
+    *groups.ROUTES,
+    *tags.ROUTES,
+    *greetings.ROUTES,
+)

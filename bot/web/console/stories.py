@@ -1,0 +1,82 @@
+"""Entries of a customer's timeline in the words of the page."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from bot.customers.timeline import Entry
+from bot.web.console.desk import Desk
+
+_ICONS = {
+    "message": "chat",
+    "reply": "send",
+    "stage": "next",
+    "tag": "tag",
+    "follow": "person",
+    "behaviour": "bulb",
+    "opt_out": "pause",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """One line of the timeline; `note` says why or by whom."""
+
+    kind: str
+    icon: str
+    text: str
+    note: str
+    at: str
+    day: str
+    bad: bool = False
+
+
+def story_of(here: Desk, entry: Entry, guides: Mapping[str, str]) -> Story:
+    """Guides and stages go by their names."""
+    kind, data = entry.place.kind, entry.data
+    local = entry.place.at.astimezone(here.zone)
+    text, note = _words(here, entry, guides)
+    return Story(
+        kind=kind,
+        icon=_ICONS.get(kind, "clock"),
+        text=text,
+        note=note,
+        at=f"{local:%H:%M}",
+        day=f"{local:%Y-%m-%d}",
+        bad=kind == "reply" and data.get("state") in ("failed", "dead"),
+    )
+
+
+def _words(here: Desk, entry: Entry, guides: Mapping[str, str]) -> tuple[str, str]:
+    kind, data, say = entry.place.kind, entry.data, here.words
+    guide = guides.get(str(data.get("guide", "")), str(data.get("guide", "")))
+    if kind == "stage":
+        came, to = data.get("from"), here.stage(str(data["to"]))
+        text = (
+            say("story.stage", a=here.stage(str(came)), b=to) if came else say("story.start", b=to)
+        )
+        return text, _cause(here, str(data.get("cause", "")))
+    if kind == "tag":
+        key = "story.tag_on" if data.get("added") else "story.tag_off"
+        return say(key, tag=data["tag"]), str(data.get("because") or "") or guide
+    if kind == "follow":
+        key = f"story.follow.{data.get('change')}"
+        text = say(key, guide=guide) if key in say.texts else entry.text
+        return text, str(data.get("reason") or "")
+    if kind == "opt_out":
+        key = "story.out" if data.get("out") else "story.in"
+        return say(key), str(data.get("reason") or data.get("by") or "")
+    if kind == "behaviour":
+        key = f"story.did.{data.get('type')}"
+        return (say(key) if key in say.texts else entry.text), ""
+    if kind == "reply":
+        return entry.text, str(data.get("problem") or "")
+    return entry.text or str(data.get("msgtype", "")), ""
+
+
+def _cause(here: Desk, cause: str) -> str:
+    if cause in here.taxonomy.names:
+        return here.intent(cause)
+    key = f"story.did.{cause}"
+    return here.words(key) if key in here.words.texts else cause
