@@ -111,7 +111,8 @@ def remind(platform: Platform, msgid: str) -> None:
 def received(platform: Platform, target: str) -> list[dict[str, Any]]:
     """The mass messages that reached one customer or group, oldest first."""
     rows = platform.store.all(
-        "SELECT t.msgid, t.body, t.created_at, m.sent_at FROM mass_targets m JOIN mass_tasks t USING (msgid)"
+        "SELECT t.msgid, t.body, t.created_at, m.sent_at"
+        " FROM mass_targets m JOIN mass_tasks t USING (msgid)"
         " WHERE m.target = ? AND m.status = 1 ORDER BY m.sent_at, t.seq",
         target,
     )

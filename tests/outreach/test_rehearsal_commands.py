@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from bot.cli import app
+from bot.commands.simulate import rehearsed
+from bot.settings import Settings
+
+START = datetime.fromisoformat("2026-03-02T08:00:00+08:00")
+
+
+async def test_two_days_of_the_shipped_journeys_are_clean() -> None:
+    report = await rehearsed(Settings(), customers=6, days=2, seed=3, start=START)
+    assert report.clean, report.details
+    assert report.figures["sent"] > 0
+    assert set(report.figures) == {
+        "customers",
+        "days",
+        "seed",
+        "planned",
+        "sent",
+        "skipped",
+        "violations",
+        "doubled",
+        "lost",
+        "seconds",
+    }
+
+
+def test_a_preview_shows_each_day_of_a_segment() -> None:
+    done = CliRunner().invoke(
+        app, ["plan", "preview", "newcomer", "--segment", "mothers", "--days", "8", "--json"]
+    )
+    assert done.exit_code == 0, done.output
+    rows = json.loads(done.output)
+    assert [row["day"] for row in rows if row["kind"] == "moment"] == [1, 2, 3, 4, 5, 6, 7]
+
+
+def test_a_mistake_in_a_journey_names_file_line_and_mend(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "mine.yml"
+    file.write_text("version: 1\njourneys:\n- id: x\n  name: 甲\n  stepz: []\n", encoding="utf-8")
+    monkeypatch.setenv("BOT_OUTREACH__JOURNEYS", str(file))
+    done = CliRunner().invoke(app, ["plan", "check"])
+    assert done.exit_code != 0
+    assert "mine.yml 第 5 行" in str(done.exception)
