@@ -108,7 +108,8 @@ class Worker(Generic[WorkRow]):
         if len(self._running) < self._concurrency:
             wait = await self._until_due()
         try:
-            await asyncio.wait_for(self._wake.wait(), timeout=wait)
+            async with asyncio.timeout(wait):
+                await self._wake.wait()
         except TimeoutError:
             return
 

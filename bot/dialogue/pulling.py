@@ -127,7 +127,8 @@ class Puller:
                 self._wake.clear()
                 await self._start_all()
                 try:
-                    await asyncio.wait_for(self._wake.wait(), timeout=poll_seconds)
+                    async with asyncio.timeout(poll_seconds):
+                        await self._wake.wait()
                 except TimeoutError:
                     continue
         finally:

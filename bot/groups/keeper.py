@@ -38,6 +38,7 @@ class GroupKeeper:
             except (SQLAlchemyError, OSError) as error:
                 loggers.groups.error("groups could not be tended", exc_info=error)
             try:
-                await asyncio.wait_for(self._wake.wait(), timeout=poll_seconds)
+                async with asyncio.timeout(poll_seconds):
+                    await self._wake.wait()
             except TimeoutError:
                 continue

@@ -66,7 +66,8 @@ class GroupReader:
             except (SQLAlchemyError, OSError) as error:
                 loggers.groups.error("groups could not be read", exc_info=error)
             try:
-                await asyncio.wait_for(self._wake.wait(), timeout=poll_seconds)
+                async with asyncio.timeout(poll_seconds):
+                    await self._wake.wait()
             except TimeoutError:
                 continue
 
