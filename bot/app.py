@@ -27,6 +27,7 @@ from bot.customers.greetings import CONCURRENCY, Greeter
 from bot.customers.new_friends import note_new_friends
 from bot.customers.notices import Herald
 from bot.customers.profiles import ProfileReader
+from bot.customers.timeline import SOURCES
 from bot.delivery.dead_letters import DeadLetters
 from bot.delivery.inbox import Inbox
 from bot.delivery.media import MediaLibrary
@@ -47,6 +48,7 @@ from bot.groups.groups import Groups
 from bot.nlu import Trainer, builtin_engine, in_front
 from bot.outreach.outreach import Outreach, Ties
 from bot.outreach.plans import SHIPPED_JOURNEYS, load_plans
+from bot.outreach.touch_history import KIND, touches
 from bot.settings import Settings
 from bot.shop import catalogue_folder, choosing_rules, seed_library, shop_variables
 from bot.store.channel_tables import Greeting, GuideNotice
@@ -273,6 +275,8 @@ class Bot:
         """Outreach is off until an operator has looked at the plans."""
         ground = self.ground
         self.outreach: Outreach | None = None
+        if (KIND, touches) not in SOURCES:
+            SOURCES.append((KIND, touches))
         if not ground.settings.outreach.enabled:
             return
         variables = shop_variables(ground.settings.shop)

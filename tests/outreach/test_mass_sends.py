@@ -8,6 +8,7 @@ from outreach_shop import GUIDE, Shop
 from bot.errors import AlreadyDecided
 from bot.outreach.step_results import step_results
 from bot.outreach.task_desk import TaskDesk
+from bot.outreach.touch_history import touches
 from bot.sandbox import Fault, mass_sends
 from bot.store.outreach_tables import TaskPhase, TouchState
 
@@ -149,3 +150,18 @@ async def test_a_reply_is_credited_to_what_was_sent(outreach_shop: Callable[...,
     async with shop.database.read() as session:
         [step] = await step_results(session, "news")
     assert (step.sent, step.replied, step.bought) == (3, 1, 0)
+
+
+async def test_a_customers_timeline_shows_what_went_out(
+    outreach_shop: Callable[..., Shop],
+) -> None:
+    shop = outreach_shop(NEWS)
+    await _asked(shop)
+    await shop.step(minutes=1)
+    [(msgid, _)] = mass_sends.waiting(shop.platform)
+    mass_sends.confirm(shop.platform, msgid)
+    await shop.step(minutes=20)
+    async with shop.database.read() as session:
+        [entry] = await touches(session, PEOPLE[0], None, 10)
+        assert await touches(session, PEOPLE[0], entry.place, 10) == []
+    assert entry.data["way"] == "mass_send"

@@ -1,0 +1,48 @@
+"""Touches in a customer's timeline; service messages stand there already as replies."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import or_, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from bot.customers.timeline import Entry, Place
+from bot.store.outreach_tables import TouchRow, TouchState
+from scheduler import StepKind, Way
+
+KIND = "touch"
+
+
+async def touches(
+    session: AsyncSession, who: str, before: Place | None, limit: int
+) -> list[Entry]:
+    """What went out to one customer by mass sends and cards, newest first."""
+    rows = await session.scalars(
+        select(TouchRow)
+        .where(
+            TouchRow.external_userid == who,
+            TouchRow.status == TouchState.SENT,
+            or_(TouchRow.way.is_(None), TouchRow.way != Way.KF),
+            _older(before),
+        )
+        .order_by(TouchRow.sent_at.desc(), TouchRow.id.desc())
+        .limit(limit)
+    )
+    return [_entry(row) for row in rows]
+
+
+def _older(before: Place | None) -> Any:
+    """Two touches of one customer are never sent at one moment, so the time is enough."""
+    at = TouchRow.sent_at
+    if before is None:
+        return at.is_not(None)
+    return at <= before.at if before.kind > KIND else at < before.at
+
+
+def _entry(row: TouchRow) -> Entry:
+    assert row.sent_at is not None  # noqa: S101  (the query asks for it)
+    place = Place(row.sent_at, KIND, int(row.id[:12], 16))
+    text = f"旅程「{row.journey}」的{StepKind(row.kind).zh}（{row.step}）"
+    data = {"touch": row.id, "journey": row.journey, "step": row.step, "way": row.way}
+    return Entry(place, text, data)
