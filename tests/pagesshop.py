@@ -211,8 +211,8 @@ class PagesShop:
                     session.add_all(
                         [
                             GroupMember(
-                                chat_id=chat_id, userid=who, kind=2, name=PEOPLE.get(who, ("米米",))[0],
-                                joined_at=joined, invitor=SU,
+                                chat_id=chat_id, userid=who, kind=2,
+                                name=PEOPLE.get(who, ("米米",))[0], joined_at=joined, invitor=SU,
                             ),
                             GroupMove(
                                 chat_id=chat_id, userid=who, kind="joined", at=joined,

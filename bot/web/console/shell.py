@@ -94,9 +94,9 @@ def checked(model: type[Model], data: dict[str, Any], labels: dict[str, str]) ->
 _FAULTS = {
     "missing": "请填写",
     "string_too_short": "请填写",
-    "too_short": "至少要有一个",
+    "too_short": "请填写",
     "string_too_long": "太长了",
-    "too_long": "太多了",
+    "too_long": "太长了",
     "int_parsing": "请填整数",
     "greater_than_equal": "数字太小",
     "less_than_equal": "数字太大",

@@ -79,4 +79,7 @@ def _cause(here: Desk, cause: str) -> str:
     if cause in here.taxonomy.names:
         return here.intent(cause)
     key = f"story.did.{cause}"
-    return here.words(key) if key in here.words.texts else cause
+    if key in here.words.texts:
+        return here.words(key)
+    key = f"story.cause.{cause}"
+    return here.words(key) if key in here.words.texts else ""
