@@ -348,6 +348,7 @@ class Bot:
         app[keys.DATABASE] = self.ground.database
         app[keys.FUNNEL] = self.ground.funnel
         app[keys.TAXONOMY] = self.ground.taxonomy
+        app[keys.VARIABLES] = shop_variables(self.ground.settings.shop)
         app[keys.METRICS] = self.ground.metrics
         app[keys.INBOX] = self.inbox
         app[keys.CALLBACK] = self.callback

@@ -205,7 +205,8 @@ def _moment(text: str) -> datetime | None:
 
 
 _CLASSES: dict[str, type[InboundEvent]] = {
-    cls.kind: cls for cls in (KfNotice, KfAccountAuthChange, ContactChange, TagChanged, GroupChange)
+    cls.kind: cls
+    for cls in (KfNotice, KfAccountAuthChange, ContactChange, TagChanged, GroupChange)
 }
 
 

@@ -11,13 +11,12 @@ from sqlalchemy import func, select
 from bot.customers.channel_draft import ChannelPatch
 from bot.customers.greeting_content import CUSTOMER, GUIDE, SHOP, check_variables, render
 from bot.errors import BotError, NotFound
-from bot.shop import shop_variables
 from bot.store.channel_tables import Channel, ChannelStatus, Greeting
 from bot.web.api.endpoint import path_id
 from bot.web.console.desk import desk
 from bot.web.console.shell import checked, form_of, shown, went
 from bot.web.keys import CHANNELS as ROOM
-from bot.web.keys import GROUPS, SETTINGS
+from bot.web.keys import GROUPS, SETTINGS, VARIABLES
 
 GREETINGS = "/console/greetings"
 _LIMIT = 20
@@ -99,7 +98,7 @@ async def save(request: web.Request) -> web.Response:
 def preview_of(request: web.Request, text: str, channel: Channel | None = None) -> Preview:
     """With sample names; an empty text shows the default, as it would be sent."""
     words, own = desk(request).words, request.app[SETTINGS].greetings
-    values = shop_variables(request.app[SETTINGS].shop) | {
+    values = request.app[VARIABLES] | {
         CUSTOMER: words("sample.customer"),
         GUIDE: words("sample.guide"),
     }
@@ -122,7 +121,7 @@ def preview_of(request: web.Request, text: str, channel: Channel | None = None) 
 
 def variables_of(request: web.Request) -> list[str]:
     """The variables that a greeting may use, the three of every greeting first."""
-    known = shop_variables(request.app[SETTINGS].shop)
+    known = request.app[VARIABLES]
     return [CUSTOMER, GUIDE, SHOP, *(name for name in known if name != SHOP)]
 
 
