@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
@@ -95,10 +96,16 @@ class Engine(StrEnum):
 
 
 def evaluate(
-    file: Annotated[Path, typer.Argument(help='每行一个 {"text": …, "intent": …} 的 JSONL 文件')],
+    file: Annotated[
+        Path | None, typer.Argument(help='每行一个 {"text": …, "intent": …} 的 JSONL 文件')
+    ] = None,
     engine: Annotated[
         Engine | None, typer.Option("--engine", help="检验哪个引擎；不写则用配置里的")
     ] = None,
+    cross_validate: Annotated[
+        bool,
+        typer.Option("--cross-validate", help="不用文件：在训练语料上交叉检验，近义句不分两边"),
+    ] = False,
     as_json: Json = False,
     report: Annotated[
         Path | None, typer.Option("--report", help="另存一份网页报告（混淆矩阵、校准曲线）")
@@ -109,9 +116,16 @@ def evaluate(
     例：wecom-bot evaluate messages.jsonl --json
 
     例：wecom-bot evaluate messages.jsonl --engine both
+
+    例：wecom-bot evaluate --cross-validate --report report.html
     """
     settings = load_settings()
-    results = asyncio.run(_evaluate(settings, file, engine or Engine(settings.nlu.engine)))
+    if cross_validate == (file is not None):
+        raise typer.BadParameter("请给一个 JSONL 文件，或者只写 --cross-validate")
+    if file is None:
+        results = [_cross_validated(settings)]
+    else:
+        results = asyncio.run(_evaluate(settings, file, engine or Engine(settings.nlu.engine)))
     if report is not None:
         from intents.evaluation_report import write_report
 
@@ -126,6 +140,15 @@ def evaluate(
         _say_confusions(one)
     if report is not None:
         say(f"\n网页报告：{report}")
+
+
+def _cross_validated(settings: Settings) -> Any:
+    from bot.nlu import training_sources
+    from intents import load_training_data
+    from intents.builtin.cross_validation import cross_validate
+
+    report = cross_validate(load_training_data(training_sources(settings.nlu)))
+    return replace(report, auto_reply_from=settings.dialogue.auto_confidence)
 
 
 def _report_path(path: Path, engine: str, *, many: bool) -> Path:
