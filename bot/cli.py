@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from bot import __version__
+from bot import __version__, loggers
 from bot.commands import (
     channels,
     console,
@@ -28,6 +28,7 @@ from bot.commands import (
 )
 from bot.commands.speaking import CONFIG_HELP, fail
 from bot.errors import BotError
+from bot.settings import LoggingSettings
 from intents.errors import NluError
 from scheduler import SchedulerError
 from scripts_library.errors import ScriptLibraryError
@@ -76,6 +77,7 @@ def _options(
 
 def main() -> None:
     """Run a command; exit codes: 0 done, 1 refused or failed, 2 wrong usage."""
+    loggers.configure(LoggingSettings(level="WARNING"))
     try:
         app()
     except (BotError, NluError, SchedulerError, ScriptLibraryError) as error:
