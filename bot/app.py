@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 import aiohttp
@@ -11,7 +10,7 @@ from aiohttp import web
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot import loggers
-from bot.clock import Clock, SystemClock
+from bot.clock import Clock
 from bot.customers.acquaintance import Acquaintance
 from bot.customers.aftercare import Aftercare
 from bot.customers.channel_codes import ChannelCodes
@@ -19,7 +18,7 @@ from bot.customers.channel_keeper import ChannelKeeper
 from bot.customers.channel_posters import ChannelPosters
 from bot.customers.channels import Channels
 from bot.customers.contacts import Contacts
-from bot.customers.funnel import Funnel, load_funnel
+from bot.customers.funnel import Funnel
 from bot.customers.greeting_case import Wording
 from bot.customers.greeting_media import GreetingMedia
 from bot.customers.greetings import CONCURRENCY, Greeter
@@ -42,18 +41,16 @@ from bot.dialogue.messages import MessageBook
 from bot.dialogue.policy import Policy
 from bot.dialogue.pulling import Puller, Reconciler, request_pulls
 from bot.dialogue.teaching import Teaching
-from bot.errors import SettingsError
 from bot.groups.groups import Groups
-from bot.nlu import Trainer, builtin_engine, in_front
+from bot.nlu import Trainer
 from bot.outreach.outreach import Outreach, Ties
 from bot.outreach.plans import SHIPPED_JOURNEYS, load_plans
 from bot.outreach.touch_history import KIND, touches
 from bot.settings import Settings
-from bot.shop import catalogue_folder, choosing_rules, seed_library, shop_variables
+from bot.shop import catalogue_folder, choosing_rules, shop_variables
 from bot.store.channel_tables import Greeting, GuideNotice
 from bot.store.claims import release_dead_leases, worker_name
 from bot.store.database import Database
-from bot.store.migrate import upgrade
 from bot.store.tables import Burst, InboxEvent, Outbound
 from bot.web import keys
 from bot.web.application import web_application
@@ -62,7 +59,7 @@ from bot.web.metrics import Metrics
 from bot.wecom.callback import Callback
 from bot.wecom.client import WeComClient
 from bot.wecom.events import InboundEvent
-from intents import BuiltinEngine, NluEngine, Taxonomy, load_taxonomy
+from intents import BuiltinEngine, NluEngine, Taxonomy
 from scripts_library.sensitive import SensitiveWords
 
 
@@ -363,40 +360,3 @@ class Bot:
 
     async def _close_streams(self, _app: web.Application) -> None:
         self.hub.close()
-
-
-@asynccontextmanager
-async def open_bot(settings: Settings, *, clock: Clock | None = None) -> AsyncIterator[Bot]:
-    """Open the database and the engine and wire a bot.
-
-    Raises `SettingsError` or `StoreError` with one line that says what to mend.
-    """
-    if missing := settings.wecom.missing():
-        raise SettingsError(
-            f"还没有设置 {'、'.join(missing)}：请写进 config.yml 或环境变量。"
-            "没有企业微信账号时，可以先运行 wecom-bot demo 看演示"
-        )
-    clock = clock or SystemClock()
-    database = Database(settings.database.url)
-    try:
-        await upgrade(database)
-        async with aiohttp.ClientSession() as http:
-            taxonomy, funnel = load_taxonomy(), load_funnel()
-            builtin = await builtin_engine(settings.nlu)
-            bot = Bot(
-                Ground(
-                    settings=settings,
-                    clock=clock,
-                    database=database,
-                    http=http,
-                    builtin=builtin,
-                    engine=in_front(builtin, settings.nlu, http),
-                    taxonomy=taxonomy,
-                    funnel=funnel,
-                    metrics=Metrics(),
-                )
-            )
-            await seed_library(bot.library, settings, taxonomy, funnel)
-            yield bot
-    finally:
-        await database.close()

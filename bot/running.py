@@ -1,4 +1,4 @@
-"""Running a wired bot: its loops, its ticking jobs, and their end."""
+"""Opening a bot's resources, and running its loops and ticking jobs until the end."""
 
 from __future__ import annotations
 
@@ -6,12 +6,61 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 
+import aiohttp
+
 from bot import loggers
-from bot.app import Bot
+from bot.app import Bot, Ground
+from bot.clock import Clock, SystemClock
+from bot.customers.funnel import load_funnel
+from bot.errors import SettingsError
+from bot.nlu import builtin_engine, in_front
+from bot.settings import Settings
+from bot.shop import seed_library
+from bot.store.database import Database
+from bot.store.migrate import upgrade
+from bot.web.metrics import Metrics
+from intents import load_taxonomy
 from scheduler import Ticker
 
 _LOOK_SECONDS = 60
 _TAKE_OVER_SECONDS = 10
+
+
+@asynccontextmanager
+async def open_bot(settings: Settings, *, clock: Clock | None = None) -> AsyncIterator[Bot]:
+    """Open the database and the engine and wire a bot.
+
+    Raises `SettingsError` or `StoreError` with one line that says what to mend.
+    """
+    if missing := settings.wecom.missing():
+        raise SettingsError(
+            f"还没有设置 {'、'.join(missing)}：请写进 config.yml 或环境变量。"
+            "没有企业微信账号时，可以先运行 wecom-bot demo 看演示"
+        )
+    clock = clock or SystemClock()
+    database = Database(settings.database.url)
+    try:
+        await upgrade(database)
+        async with aiohttp.ClientSession() as http:
+            taxonomy, funnel = load_taxonomy(), load_funnel()
+            builtin = await builtin_engine(settings.nlu)
+            bot = Bot(
+                Ground(
+                    settings=settings,
+                    clock=clock,
+                    database=database,
+                    http=http,
+                    builtin=builtin,
+                    engine=in_front(builtin, settings.nlu, http),
+                    taxonomy=taxonomy,
+                    funnel=funnel,
+                    metrics=Metrics(),
+                )
+            )
+            await seed_library(bot.library, settings, taxonomy, funnel)
+            yield bot
+    finally:
+        await database.close()
 
 
 @asynccontextmanager

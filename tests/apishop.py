@@ -14,8 +14,9 @@ from aiohttp.test_utils import TestServer
 from corp import KEY, NOWHERE, SECRET, running
 from yarl import URL
 
-from bot.app import Bot, open_bot
+from bot.app import Bot
 from bot.clock import ManualClock
+from bot.running import open_bot
 from bot.settings import Settings
 from bot.store.database import Database
 from bot.store.tables import Burst, Conversation, Customer, Outbound, Suggestion

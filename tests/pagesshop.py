@@ -11,12 +11,13 @@ from typing import Any
 from aiohttp.test_utils import TestServer
 from sqlalchemy import select
 
-from bot.app import Bot, open_bot
+from bot.app import Bot
 from bot.clock import ManualClock
 from bot.customers.channel_draft import ChannelDraft
 from bot.customers.contact_events import apply_change
 from bot.customers.follows import FollowChange
 from bot.customers.profiles import meet
+from bot.running import open_bot
 from bot.sandbox import Platform, create_app
 from bot.sandbox.settings import SandboxSettings
 from bot.settings import Settings

@@ -72,9 +72,8 @@ def quiet_once(stop: asyncio.Event) -> Iterator[None]:
 @asynccontextmanager
 async def serving(settings: Settings) -> AsyncIterator[None]:
     """A whole bot, listening, for as long as the block runs."""
-    from bot.app import open_bot
     from bot.outreach.rehearsal_clock import service_clock
-    from bot.running import running
+    from bot.running import open_bot, running
     from bot.web.console.accounts import ensure_first_user
 
     async with AsyncExitStack() as stack:
