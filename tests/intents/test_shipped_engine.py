@@ -9,12 +9,17 @@ import pytest
 from intents import BuiltinEngine, load_or_train
 from intents.taxonomy import OUT_OF_SCOPE
 
-MODELS = Path(__file__).parents[2] / "var" / "nlu"
+# Training takes a quarter of a minute: one worker does it for all of these.
+pytestmark = pytest.mark.xdist_group("shipped engine")
 
 
 @pytest.fixture(scope="session")
-def shipped() -> BuiltinEngine:
-    return BuiltinEngine(load_or_train(MODELS))
+def shipped(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> BuiltinEngine:
+    cache = getattr(request.config, "cache", None)
+    folder: Path = cache.mkdir("nlu") if cache else tmp_path_factory.mktemp("nlu")
+    return BuiltinEngine(load_or_train(folder))
 
 
 @pytest.mark.parametrize("hello", ["你好，", "您好 ", "在吗，", "客服你好，", "哈喽，"])
