@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import signal
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
@@ -72,15 +73,19 @@ def quiet_once(stop: asyncio.Event) -> Iterator[None]:
 @asynccontextmanager
 async def serving(settings: Settings) -> AsyncIterator[None]:
     """A whole bot, listening, for as long as the block runs."""
+    gc.disable()  # what a start makes, stays
     from bot.outreach.rehearsal_clock import service_clock
     from bot.running import open_bot, running
     from bot.web.console.accounts import ensure_first_user
 
     async with AsyncExitStack() as stack:
+        stack.callback(gc.enable)
         bot = await stack.enter_async_context(open_bot(settings, clock=service_clock(settings)))
         password = await ensure_first_user(bot.ground.database, bot.ground.clock)
         await stack.enter_async_context(running(bot))
         await stack.enter_async_context(listening(bot.application(), settings))
+        gc.freeze()
+        gc.enable()
         address = f"http://{settings.http.host}:{settings.http.port}"
         loggers.app.info(
             "ready", address=address, database=bot.ground.database.url.get_backend_name()
