@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from intents.builtin.model import Calibration, Guess, judge, ranked
-from intents.builtin.training import OutOfFold, Rows, as_rows, calibrate, out_of_fold
+from intents.builtin.training import OutOfFold, Rows, as_rows, calibrate, out_of_fold, side_by_side
 from intents.evaluation import Report, Verdict
 from intents.taxonomy import OUT_OF_SCOPE, Taxonomy, load_taxonomy
 from intents.training_data import TrainingData
@@ -23,7 +23,8 @@ def cross_validate(
     confidence are a little kind; those about accuracy are not.
     """
     rows = as_rows(data, taxonomy or load_taxonomy())
-    held_out = out_of_fold(rows, folds)
+    with side_by_side() as threads:
+        held_out = out_of_fold(rows, threads, folds)
     calibration = calibrate(rows, held_out)
     return Report("builtin (cross-validation)", tuple(_verdicts(rows, held_out, calibration)))
 
