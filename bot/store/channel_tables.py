@@ -36,6 +36,7 @@ class Channel(Base):
 
     `state` is ours and unique, so that a code whose `config_id` was lost is found again by it.
     `on_duty` is whom WeCom was last told to put behind the code; `look_at` when to see again.
+    `paused_at`: the code still leads to a guide, but the channel's own words and journey rest.
     """
 
     __tablename__ = "channel"
@@ -64,6 +65,23 @@ class Channel(Base):
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
     deleted_at: Mapped[datetime | None]
+    paused_at: Mapped[datetime | None]
+    paused_by: Mapped[str | None] = mapped_column(String(64))
+    pause_reason: Mapped[str | None] = mapped_column(String(200))
+
+
+class ShopGreeting(Base):
+    """The shop's own greeting as operators edited it; the newest row counts.
+
+    `words` holds only what was edited: everything else comes from the settings.
+    """
+
+    __tablename__ = "shop_greeting"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=True)
+    words: Mapped[dict[str, Any]]
+    made_by: Mapped[str] = mapped_column(String(64))
+    made_at: Mapped[datetime]
 
 
 class Greeting(Work, Base):

@@ -23,6 +23,7 @@ class Guide(Base):
     name: Mapped[str] = mapped_column(String(64), default="")
     since: Mapped[datetime]
     left_at: Mapped[datetime | None]
+    name_asked_at: Mapped[datetime | None]
 
 
 class Follow(Base):
@@ -235,6 +236,30 @@ class BehaviourEvent(Base):
     at: Mapped[datetime]
     received_at: Mapped[datetime]
     applied_at: Mapped[datetime | None]
+
+
+class Transfer(Base):
+    """A customer whom one guide hands to another (在职继承 or 离职继承), and how it stands.
+
+    `look_at` is when WeCom is asked again how it stands; None once it has ended.
+    """
+
+    __tablename__ = "transfer"
+    __table_args__ = (Index("ix_transfer_customer", "external_userid", "id"),)
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=True)
+    external_userid: Mapped[str] = mapped_column(ForeignKey("customer.external_userid"))
+    handover: Mapped[str] = mapped_column(String(64))
+    takeover: Mapped[str] = mapped_column(String(64))
+    resigned: Mapped[bool] = mapped_column(default=False)
+    state: Mapped[str] = mapped_column(String(16))
+    message: Mapped[str] = mapped_column(String(200), default="")
+    reason: Mapped[str] = mapped_column(String(300), default="")
+    errcode: Mapped[int | None]
+    asked_by: Mapped[str] = mapped_column(String(64))
+    asked_at: Mapped[datetime]
+    look_at: Mapped[datetime | None] = mapped_column(index=True)
+    ended_at: Mapped[datetime | None]
 
 
 class OptOut(Base):

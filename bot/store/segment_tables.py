@@ -13,7 +13,10 @@ from bot.store.tables import Base
 
 
 class CustomerSegment(Base):
-    """A rule under its name; who matches is asked of the database each time."""
+    """A rule under its name; who matches is asked of the database each time.
+
+    New friends who match hear `greeting`; of several that match, the lowest `greeting_place`.
+    """
 
     __tablename__ = "segment"
 
@@ -23,3 +26,5 @@ class CustomerSegment(Base):
     made_by: Mapped[str] = mapped_column(String(64), default="")
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
+    greeting: Mapped[dict[str, Any] | None]
+    greeting_place: Mapped[int | None]
