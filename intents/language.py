@@ -20,6 +20,7 @@ _WORDS = {
     "affirm": ("ok", "okay", "okk", "okok", "yes", "yep", "y"),
     "deny": ("no", "nope"),
     "thank": ("thanks", "thank you", "thx", "3q", "tks", "thankyou"),
+    "opt_out": ("td", "t", "unsubscribe", "stop"),
     "goodbye": ("bye", "byebye", "goodbye", "88", "886", "good night"),
 }
 _KNOWN_WORDS = {word: intent for intent, words in _WORDS.items() for word in words}

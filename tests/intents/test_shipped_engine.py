@@ -45,6 +45,7 @@ def test_a_greeting_before_a_clear_question_does_not_make_it_strange(
         ("我要退货", "request_return"),
         ("转人工", "request_human"),
         ("别再给我发消息了", "opt_out"),
+        ("TD", "opt_out"),
         ("怎么进福利群", "join_group"),
         ("几点直播呀", "ask_livestream"),
     ],
@@ -53,6 +54,13 @@ def test_the_plainest_messages_are_understood(
     shipped: BuiltinEngine, text: str, intent: str
 ) -> None:
     assert shipped.judge(text).intent == intent
+
+
+@pytest.mark.parametrize(
+    "text", ["你们不要再发错了", "别再给我发错颜色", "先别发货 我换个码", "别再发圆通了"]
+)
+def test_what_must_not_be_sent_again_is_no_opt_out(shipped: BuiltinEngine, text: str) -> None:
+    assert shipped.judge(text).intent != "opt_out"
 
 
 @pytest.mark.parametrize("text", ["", "   ", "😂😂", "？？？", "\x00\x01", "a" * 10_000])

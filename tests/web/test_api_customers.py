@@ -113,7 +113,9 @@ async def test_opting_out_and_back_holds_for_all_ids_of_the_person(api: Api) -> 
     assert [(row.out, row.source) for row in rows] == [(True, "api"), (False, "api")]
 
 
-async def hear(api: Api, text: str, *, intent: str, entities: list[Any] | None = None) -> int:
+async def hear(
+    api: Api, text: str, *, intent: str, confidence: float = 0.9, entities: list[Any] | None = None
+) -> int:
     """A burst of one message with its suggestion, as the dialogue room makes them."""
     clock: Any = api.bot.ground.clock
     clock.turn(seconds=1)
@@ -124,7 +126,7 @@ async def hear(api: Api, text: str, *, intent: str, entities: list[Any] | None =
         suggestion.text = text
         suggestion.understanding = {
             "intent": intent,
-            "confidence": 0.9,
+            "confidence": confidence,
             "entities": entities or [],
         }
         message = Message(
@@ -169,6 +171,11 @@ async def test_opting_out_by_message_withdraws_automatic_replies_that_wait(api: 
         rows = (await session.scalars(select(Outbound).order_by(Outbound.id))).all()
     assert [row.state for row in rows] == ["failed", "ready"]
     assert rows[0].error == "客户已退订，不再自动发送"
+
+
+async def test_a_guess_opts_nobody_out(api: Api) -> None:
+    await hear(api, "别再发那家快递了", intent="opt_out", confidence=0.7)
+    assert (await api.get("customers/wmA"))[1]["opted_out"] is False
 
 
 async def test_a_portrait_names_its_source_and_is_confirmed_or_corrected(api: Api) -> None:
