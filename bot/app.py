@@ -19,12 +19,12 @@ from bot.customers.channel_posters import ChannelPosters
 from bot.customers.channels import Channels
 from bot.customers.contacts import Contacts
 from bot.customers.funnel import Funnel
-from bot.customers.greeting_case import Wording
 from bot.customers.greeting_media import GreetingMedia
 from bot.customers.greetings import CONCURRENCY, Greeter
 from bot.customers.new_friends import note_new_friends
 from bot.customers.notices import Herald
 from bot.customers.profiles import ProfileReader
+from bot.customers.shop_greetings import ShopGreetings
 from bot.customers.timeline import SOURCES
 from bot.delivery.dead_letters import DeadLetters
 from bot.delivery.inbox import Inbox
@@ -141,15 +141,22 @@ class Bot:
             variables=variables,
         )
         self.greeting_media = GreetingMedia(self.media, ground.clock)
+        self.shop_greetings = ShopGreetings(ground.database, ground.clock, own, variables)
         self.keeper = ChannelKeeper(
-            ground.database, self.channels, self.greeting_media, ground.clock, own
+            ground.database,
+            self.channels,
+            self.greeting_media,
+            ground.clock,
+            self.shop_greetings,
         )
         self.channels.on_change = self.keeper.changed
+        self.shop_greetings.on_change = self.keeper.changed
         greeter = Greeter(
             ground.database,
             self.client,
             ground.clock,
-            wording=Wording(own),
+            shop=self.shop_greetings,
+            stage=ground.funnel.initial,
             acquaintance=Acquaintance(ground.database, self.client, ground.clock, own),
             media=self.greeting_media,
             aftercare=Aftercare(ground.clock, ground.funnel, own),
@@ -348,6 +355,7 @@ class Bot:
         app[keys.TEACHING] = self.teaching
         app[keys.TRAIN] = self.trainer.train
         app[keys.CHANNELS] = self.channels
+        app[keys.SHOP_GREETINGS] = self.shop_greetings
         app[keys.GROUPS] = self.groups
         app[keys.POSTERS] = ChannelPosters(self.ground.http, self.ground.settings.greetings)
         app[keys.DEAD_LETTERS] = DeadLetters(self.ground.database, self.ground.clock)

@@ -157,8 +157,23 @@ def enrolment_from_dict(data: Mapping[str, Any]) -> Enrolment:
 
 
 def next_step(journey: Journey, enrolment: Enrolment) -> Step | None:
-    steps = journey.steps_for(enrolment.audience)
-    return steps[enrolment.position] if enrolment.position < len(steps) else None
+    steps, position = journey.steps_for(enrolment.audience), position_in(journey, enrolment)
+    return steps[position] if position < len(steps) else None
+
+
+def position_in(journey: Journey, enrolment: Enrolment) -> int:
+    """How many steps lie behind, though the journey was edited on the way.
+
+    Told by the names of the steps settled: one written in before them is not made up for.
+    """
+    steps, position = journey.steps_for(enrolment.audience), enrolment.position
+    if not enrolment.settled:
+        return position
+    if 0 < position <= len(steps) and steps[position - 1].id == enrolment.settled[-1][0]:
+        return position
+    settled = {name for name, _ in enrolment.settled}
+    behind = (place for place, step in enumerate(steps, start=1) if step.id in settled)
+    return max(behind, default=0)
 
 
 def exit_rule(journey: Journey, enrolment: Enrolment) -> Rule | None:

@@ -8,7 +8,7 @@ from datetime import datetime
 from .calendars import Span
 from .context import PlanContext
 from .drafts import Draft
-from .enrolment import Customer, Enrolment, exit_rule, touch_id
+from .enrolment import Customer, Enrolment, exit_rule, position_in, touch_id
 from .experiments import share_of
 from .journey import Audience, CatchUp, Journey, Step, Way
 from .quotas import Ledger, Refusal
@@ -183,7 +183,7 @@ class Settling:
 
     def _next_overdue(self) -> bool:
         steps = self.journey.steps_for(self.enrolment.audience)
-        after = self.enrolment.position + 1
+        after = position_in(self.journey, self.enrolment) + 1
         if after >= len(steps):
             return False
         skipped = self.enrolment.advanced(self.step, self._after_previous(self._nominal))

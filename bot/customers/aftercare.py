@@ -99,7 +99,7 @@ class Aftercare:
                 because=f"来自渠道「{channel.name}」",
                 now=now,
             )
-        if channel.journey and not case.opted_out:
+        if channel.journey and channel.paused_at is None and not case.opted_out:
             await _enrol(session, case, channel, now)
         if channel.daily_cap is not None or channel.caps:
             await session.execute(

@@ -14,7 +14,7 @@ from bot import loggers
 from bot.clock import Clock
 from bot.customers.channels import Channels
 from bot.customers.greeting_media import GreetingMedia
-from bot.settings import GreetingSettings
+from bot.customers.shop_greetings import ShopGreetings
 from bot.store.channel_tables import Channel, ChannelStatus
 from bot.store.database import Database
 
@@ -30,13 +30,13 @@ class ChannelKeeper:
         channels: Channels,
         media: GreetingMedia,
         clock: Clock,
-        settings: GreetingSettings,
+        shop: ShopGreetings,
     ) -> None:
         self._database = database
         self._channels = channels
         self._media = media
         self._clock = clock
-        self._settings = settings
+        self._shop = shop
         self._wake = asyncio.Event()
         self._prepared_at: datetime | None = None
 
@@ -77,5 +77,7 @@ class ChannelKeeper:
                 select(Channel.greeting).where(Channel.status == ChannelStatus.ACTIVE)
             )
             own = [one for greeting in greetings for one in greeting.get("attachments") or []]
-        segments = [one for segment in self._settings.segments for one in segment.attachments]
-        return [*own, *segments, *self._settings.attachments]
+        words = await self._shop.words()
+        saved = [one for segment in words.segments for one in segment.content.attachments]
+        segments = [one for segment in self._shop.settings.segments for one in segment.attachments]
+        return [*own, *saved, *segments, *words.attachments]

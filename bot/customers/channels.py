@@ -17,7 +17,7 @@ from bot.customers.channel_codes import ChannelCodes, Code
 from bot.customers.channel_draft import ChannelDraft, ChannelFields, ChannelPatch, Shift
 from bot.customers.duty import Roster
 from bot.customers.greeting_content import CUSTOMER, GUIDE, SHOP
-from bot.errors import NotFound, RetryLater, Unprocessable, WeComError
+from bot.errors import Conflict, NotFound, RetryLater, Unprocessable, WeComError
 from bot.store.channel_tables import Channel, ChannelStatus, Greeting
 from bot.store.database import Database
 
@@ -144,6 +144,45 @@ class Channels:
         self.on_change()
         return await self.get(channel_id)
 
+    async def pause(self, channel_id: int, *, by: str, reason: str = "") -> Channel:
+        """Let a channel rest: its backups take the code, its words and its journey are not used.
+
+        WeCom cannot switch a code off but by deleting it for good, and a printed one must lead to
+        somebody. Tags are still put on: they say where somebody came from, which stays true.
+        """
+        channel = await self.get(channel_id)
+        if channel.status != ChannelStatus.ACTIVE:
+            raise Conflict("渠道的活码还没有做好，现在不能暂停", status=channel.status)
+        if channel.paused_at is not None:
+            return channel
+        return await self._set_pause(
+            channel, paused_at=self._clock.now(), paused_by=by[:64], pause_reason=reason[:200]
+        )
+
+    async def resume(self, channel_id: int) -> Channel:
+        """Use a paused channel again, with whoever is on duty now."""
+        channel = await self.get(channel_id)
+        if channel.paused_at is None:
+            return channel
+        return await self._set_pause(channel, paused_at=None, paused_by=None, pause_reason=None)
+
+    async def _set_pause(self, channel: Channel, **pause: Any) -> Channel:
+        """Written first, so that a lost answer is put right by `tend`."""
+        for name, value in pause.items():
+            setattr(channel, name, value)
+        now = self._clock.now()
+        await self._write(channel.id, **pause, look_at=now, updated_at=now)
+        users = await self.duty(channel)
+        if tuple(channel.on_duty) != users:
+            await self._push(channel, users)
+        change = roster(channel).next_change(self._local_now())
+        await self._write(channel.id, on_duty=list(users), look_at=change, error=None)
+        loggers.customers.info(
+            "channel is paused" if channel.paused_at else "channel is resumed", channel=channel.id
+        )
+        self.on_change()
+        return await self.get(channel.id)
+
     async def _push(self, channel: Channel, users: Sequence[str]) -> None:
         try:
             await self._codes.update(channel, users)
@@ -247,6 +286,7 @@ def roster(channel: Channel) -> Roster:
         shifts=[Shift.model_validate(one) for one in channel.shifts],
         daily_cap=channel.daily_cap,
         caps=channel.caps,
+        paused=channel.paused_at is not None,
     )
 
 

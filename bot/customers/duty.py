@@ -21,13 +21,18 @@ class Roster:
     shifts: Sequence[Shift] = ()
     daily_cap: int | None = None
     caps: Mapping[str, int] = field(default_factory=dict)
+    paused: bool = False
 
     def on_duty(self, now: datetime, added_today: Mapping[str, int]) -> tuple[str, ...]:
         """The guides behind the code at `now`; never nobody, and at most 100.
 
         Those at their cap step back; with nobody left the backups come, and when even they are
-        full the regular ones stay, for a printed code must not lead nowhere.
+        full the regular ones stay, for a printed code must not lead nowhere. For the same reason
+        a pause hands it to the backups, and without any leaves it with the guides: WeCom knows
+        no code without staff.
         """
+        if self.paused:
+            return _rotated(self.backups or self.guides, now.date(), added_today)
         regular = self._regular(now)
         open_ones = [one for one in regular if not self._full(one, added_today)]
         open_backups = [one for one in self.backups if not self._full(one, added_today)]
@@ -36,6 +41,8 @@ class Roster:
 
     def next_change(self, now: datetime) -> datetime | None:
         """When to look again; None when only an edit can change anything."""
+        if self.paused and not self._crowded:
+            return None
         edges = [edge for edge in self._edges(now) if edge > now]
         if self.daily_cap is not None or self.caps or self._crowded:
             edges.append(_at(now, now.date() + _DAY, time()))

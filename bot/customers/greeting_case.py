@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.customers.follows import JOINED, FollowChange
 from bot.customers.greeting_content import GreetingContent
+from bot.customers.segment_facts import Facts, belongs
+from bot.customers.shop_greetings import ShopWords
 from bot.settings import GreetingSegment, GreetingSettings
 from bot.store.channel_tables import Channel, Greeting, GreetingOutcome
 from bot.store.contact_tables import Follow, FollowEvent
-from bot.store.tables import Customer
+from bot.store.tables import Conversation, Customer
 
 _PARTINGS = (FollowChange.LEFT, FollowChange.DROPPED)
 _SAME_MOMENT = timedelta(minutes=10)
@@ -32,7 +34,10 @@ class Relation(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One new friend; `greeted` says that this very meeting had its greeting already."""
+    """One new friend; `greeted` says that this very meeting had its greeting already.
+
+    `facts` are what saved segments ask of a customer.
+    """
 
     row: Greeting
     channel: Channel | None
@@ -40,6 +45,7 @@ class Case:
     others: tuple[str, ...]
     returning: bool
     greeted: bool
+    facts: Facts
 
     @property
     def relation(self) -> Relation:
@@ -60,8 +66,8 @@ class Words:
     attachments: Sequence[Mapping[str, Any]]
 
 
-async def read_case(session: AsyncSession, row: Greeting) -> Case:
-    """Everything that the choice of words depends on."""
+async def read_case(session: AsyncSession, row: Greeting, *, stage: str) -> Case:
+    """Everything that the choice of words depends on; `stage` is where new customers begin."""
     who = row.external_userid
     channel = None
     if row.channel_state:
@@ -73,12 +79,17 @@ async def read_case(session: AsyncSession, row: Greeting) -> Case:
     ).all()
     customer = await session.get(Customer, who)
     follows: Sequence[Follow] = ()
-    parted = False
+    parted, spoke_at = False, None
     if customer:
         follows = (
             await session.scalars(select(Follow).where(Follow.external_userid == who))
         ).all()
         parted = await _parted_before(session, row)
+        spoke_at = await session.scalar(
+            select(func.max(Conversation.last_inbound_at)).where(
+                Conversation.external_userid == who
+            )
+        )
     return Case(
         row=row,
         channel=channel,
@@ -86,7 +97,28 @@ async def read_case(session: AsyncSession, row: Greeting) -> Case:
         others=_others(row, meetings, follows),
         returning=parted or _returning(row, meetings),
         greeted=any(_same_meeting(row, one) for one in meetings),
+        facts=Facts(
+            stage=customer.stage if customer else stage,
+            tags=_tags(customer, channel),
+            channels=_channels(row, customer, follows),
+            opted_out=customer is not None and customer.opted_out_at is not None,
+            spoke_at=spoke_at,
+        ),
     )
+
+
+def _tags(customer: Customer | None, channel: Channel | None) -> frozenset[str]:
+    """Those that the customer bears, and those that the channel is about to put on."""
+    borne = (*(customer.tags if customer else ()), *(channel.tags if channel else ()))
+    return frozenset(map(str, borne))
+
+
+def _channels(
+    row: Greeting, customer: Customer | None, follows: Sequence[Follow]
+) -> frozenset[str]:
+    known = {row.channel_state, *(one.channel_state for one in follows)}
+    known |= {customer.channel} if customer and customer.channel else set()
+    return frozenset(known - {""})
 
 
 def _others(
@@ -132,32 +164,44 @@ def _same_meeting(row: Greeting, other: Greeting) -> bool:
 class Wording:
     """Chooses the words: the channel's, then a segment's, then the shop's own."""
 
-    def __init__(self, settings: GreetingSettings) -> None:
+    def __init__(self, settings: GreetingSettings, *, shop: ShopWords | None = None) -> None:
         self._settings = settings
+        self._shop = shop or ShopWords.of(settings)
 
-    def of(self, case: Case) -> Words:
+    def of(self, case: Case, *, now: datetime) -> Words:
         """What to say to this friend."""
-        content = GreetingContent.model_validate(case.channel.greeting if case.channel else {})
+        content = GreetingContent.model_validate(_greeting_of(case.channel))
         if not content.text and not content.attachments:
-            content = self._own(case)
+            content = self._own(case, now)
         elif not content.text:
-            content = content.model_copy(update={"text": self._own(case).text})
+            content = content.model_copy(update={"text": self._own(case, now).text})
         return Words(self._for_relation(content, case.relation), content.attachments)
 
     def _for_relation(self, content: GreetingContent, relation: Relation) -> str:
         text = content.text
         if relation is Relation.RETURNING:
-            return content.returning_text or _led(self._settings.returning_lead, text)
+            return content.returning_text or _led(self._shop.returning_lead, text)
         if relation is Relation.SHARED:
-            return content.shared_text or _led(self._settings.shared_lead, text)
+            return content.shared_text or _led(self._shop.shared_lead, text)
         return text
 
-    def _own(self, case: Case) -> GreetingContent:
+    def _own(self, case: Case, now: datetime) -> GreetingContent:
+        """Segments that operators saved go before those of the settings."""
+        default = self._shop.content
+        for saved in self._shop.segments:
+            if belongs(saved.rule, case.facts, now=now):
+                if saved.content.text:
+                    return saved.content
+                return default.model_copy(update={"attachments": saved.content.attachments})
         for segment in self._settings.segments:
             if _belongs(case, segment):
                 return GreetingContent(text=segment.text, attachments=segment.attachments)
-        own = self._settings
-        return GreetingContent(text=own.default_text, attachments=own.attachments)
+        return default
+
+
+def _greeting_of(channel: Channel | None) -> Mapping[str, Any]:
+    """A paused channel keeps its words to itself."""
+    return channel.greeting if channel and channel.paused_at is None else {}
 
 
 def _led(lead: str, text: str) -> str:
@@ -165,11 +209,8 @@ def _led(lead: str, text: str) -> str:
 
 
 def _belongs(case: Case, segment: GreetingSegment) -> bool:
-    tags = set(map(str, case.customer.tags)) if case.customer else set()
-    tags |= set(map(str, case.channel.tags)) if case.channel else set()
-    stage = case.customer.stage if case.customer else ""
     return (
-        (not segment.tags or bool(tags & set(segment.tags)))
-        and (not segment.stages or stage in segment.stages)
+        (not segment.tags or bool(case.facts.tags & set(segment.tags)))
+        and (not segment.stages or case.facts.stage in segment.stages)
         and (not segment.guides or case.row.userid in segment.guides)
     )

@@ -18,6 +18,7 @@ from bot.customers.aftercare import Aftercare
 from bot.customers.greeting_case import Case, Wording, Words, read_case
 from bot.customers.greeting_content import CUSTOMER, GUIDE, render
 from bot.customers.greeting_media import GreetingMedia
+from bot.customers.shop_greetings import ShopGreetings
 from bot.delivery.group_commit import GroupCommit
 from bot.errors import BotError, RetryLater, UnknownOutcome, WeComError
 from bot.store.channel_tables import Greeting, GreetingOutcome
@@ -82,7 +83,8 @@ class Greeter:
         client: WeComClient,
         clock: Clock,
         *,
-        wording: Wording,
+        shop: ShopGreetings,
+        stage: str,
         acquaintance: Acquaintance,
         media: GreetingMedia,
         aftercare: Aftercare,
@@ -92,7 +94,8 @@ class Greeter:
         self._database = database
         self._client = client
         self._clock = clock
-        self._wording = wording
+        self._shop = shop
+        self._stage = stage
         self._acquaintance = acquaintance
         self._media = media
         self._aftercare = aftercare
@@ -108,9 +111,10 @@ class Greeter:
         recorded when its process died is only settled.
         """
         async with self._database.read() as session:
-            case = await read_case(session, row)
+            case = await read_case(session, row, stage=self._stage)
         if row.outcome is None:
-            words = self._wording.of(case)
+            wording = Wording(self._shop.settings, shop=await self._shop.words())
+            words = wording.of(case, now=self._clock.now())
             skipped = _skip(case)
             names = await self._acquaintance.names(case, "" if skipped else words.text)
             verdict = skipped or await self._greet(case, words, names)

@@ -6,16 +6,30 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from pydantic import BaseModel, ConfigDict, Field
-from sqlalchemy import ColumnElement, and_, delete, exists, not_, or_, select, true
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+from sqlalchemy import (
+    ColumnElement,
+    and_,
+    delete,
+    exists,
+    func,
+    not_,
+    null,
+    or_,
+    select,
+    true,
+    update,
+)
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.customers.directory import Wanted, matching
+from bot.customers.greeting_content import GreetingContent
 from bot.errors import NotFound, Unprocessable
 from bot.store.segment_tables import CustomerSegment
 from bot.store.tables import Conversation, Customer
 
 MOST_GROUPS, MOST_CONDITIONS, LONGEST_NAME = 8, 12, 40
+MOST_DEPTH = 4
 _MOST_DAYS = 3650
 
 
@@ -49,32 +63,55 @@ class Condition(BaseModel):
 
 
 class Group(BaseModel):
-    """Conditions of which all (`every`) or one must hold."""
+    """Conditions and further groups of which all (`every`) or one must hold."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     every: bool = True
     negate: bool = False
     conditions: list[Condition] = Field(default_factory=list, max_length=MOST_CONDITIONS)
+    groups: list[Group] = Field(default_factory=list, max_length=MOST_GROUPS)
+
+    @property
+    def depth(self) -> int:
+        """How many groups stand inside each other here, this one counted."""
+        return 1 + max((one.depth for one in self.groups), default=0)
+
+    @property
+    def empty(self) -> bool:
+        return not (self.conditions or self.groups)
+
+    def completed(self) -> Group:
+        """Without the conditions that nobody has filled in yet."""
+        return self.model_copy(
+            update={
+                "conditions": [one for one in self.conditions if one.complete],
+                "groups": _completed(self.groups),
+            }
+        )
 
 
 class Rule(BaseModel):
-    """Groups of which all (`every`) or one must hold."""
+    """Groups of which all (`every`) or one must hold; groups may hold groups."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     every: bool = True
     groups: list[Group] = Field(default_factory=list, max_length=MOST_GROUPS)
 
+    @model_validator(mode="after")
+    def _shallow(self) -> Rule:
+        if max((one.depth for one in self.groups), default=0) > MOST_DEPTH:
+            raise ValueError(f"条件组最多套 {MOST_DEPTH} 层，请把里层的条件提出来")
+        return self
+
     def completed(self) -> Rule:
         """Without the conditions that nobody has filled in yet."""
-        groups = [
-            group.model_copy(
-                update={"conditions": [one for one in group.conditions if one.complete]}
-            )
-            for group in self.groups
-        ]
-        return self.model_copy(update={"groups": [one for one in groups if one.conditions]})
+        return self.model_copy(update={"groups": _completed(self.groups)})
+
+
+def _completed(groups: Sequence[Group]) -> list[Group]:
+    return [kept for kept in (group.completed() for group in groups) if not kept.empty]
 
 
 def holds(rule: Rule, *, now: datetime) -> ColumnElement[bool]:
@@ -84,7 +121,8 @@ def holds(rule: Rule, *, now: datetime) -> ColumnElement[bool]:
 
 
 def _group(group: Group, now: datetime) -> ColumnElement[bool]:
-    joined = _joined([_condition(one, now) for one in group.conditions], every=group.every)
+    parts = [_condition(one, now) for one in group.conditions]
+    joined = _joined([*parts, *(_group(one, now) for one in group.groups)], every=group.every)
     return not_(joined) if group.negate else joined
 
 
@@ -143,6 +181,53 @@ async def save_segment(
     row.rule, row.made_by, row.updated_at = kept.model_dump(mode="json"), by[:64], now
     await session.flush()
     return row.id
+
+
+async def greet_segment(
+    session: AsyncSession,
+    segment_id: int,
+    greeting: GreetingContent | None,
+    *,
+    place: int | None = None,
+    by: str,
+    now: datetime,
+) -> CustomerSegment:
+    """Greet new friends of a segment in words of its own; None greets them as others again.
+
+    A friend of several such segments hears the one with the lowest `place`; without one given
+    the segment keeps its own, or comes last. Raises `NotFound`.
+    """
+    row = await session.get(CustomerSegment, segment_id)
+    if row is None:
+        raise NotFound("这个分群已被删除，请从列表里另选一个")
+    if greeting is None:
+        await session.execute(
+            update(CustomerSegment)
+            .where(CustomerSegment.id == segment_id)
+            .values(greeting=null(), greeting_place=None, made_by=by[:64], updated_at=now)
+        )
+    else:
+        if not (greeting.text or greeting.attachments):
+            raise Unprocessable("分群的欢迎语还是空的，请写上要说的话")
+        last = await session.scalar(select(func.max(CustomerSegment.greeting_place)))
+        if place is None:
+            place = row.greeting_place
+        row.greeting = greeting.model_dump(mode="json")
+        row.greeting_place = (last or 0) + 1 if place is None else place
+        row.made_by, row.updated_at = by[:64], now
+    await session.flush()
+    await session.refresh(row)
+    return row
+
+
+async def greeting_segments(session: AsyncSession) -> Sequence[CustomerSegment]:
+    """The segments that have a greeting, in the order in which they are tried."""
+    rows = await session.scalars(
+        select(CustomerSegment)
+        .where(CustomerSegment.greeting_place.is_not(None))
+        .order_by(CustomerSegment.greeting_place, CustomerSegment.id)
+    )
+    return rows.all()
 
 
 async def delete_segment(session: AsyncSession, segment_id: int) -> None:

@@ -49,7 +49,7 @@ class DateBook:
     async def tick(self) -> None:
         """Take in whoever is missing for today."""
         today = self._plans.calendar.local_day(self._clock.now())
-        for journey in starting_on(self._plans.journeys.values(), today):
+        for journey in starting_on(self._plans.running.values(), today):
             while await self._page(journey, today):
                 pass
 

@@ -118,7 +118,11 @@ class Dispatcher:
         async with self._database.read() as session:
             rows = await session.scalars(
                 select(TouchRow.audience)
-                .where(TouchRow.status.in_(_DUE), TouchRow.look_at <= self._clock.now())
+                .where(
+                    TouchRow.status.in_(_DUE),
+                    TouchRow.look_at <= self._clock.now(),
+                    TouchRow.journey.in_(list(self._plans.running)),
+                )
                 .distinct()
             )
             return sorted(map(Audience, rows))
@@ -147,7 +151,7 @@ class Dispatcher:
                     TouchRow.status.in_(_DUE),
                     TouchRow.look_at <= now,
                     TouchRow.audience == audience,
-                    TouchRow.journey.in_(list(self._plans.journeys)),
+                    TouchRow.journey.in_(list(self._plans.running)),
                 )
                 .order_by(TouchRow.look_at, TouchRow.id)
                 .limit(_PAGE)

@@ -196,9 +196,9 @@ class Listener:
         begun: dict[str, Enrolment] = {}
         for start in one.starts:
             latest = {**current, **begun}
-            for walk in enrol(self._plans.journeys.values(), start, person, latest):
+            for walk in enrol(self._plans.running.values(), start, person, latest):
                 begun[walk.journey] = walk
-        journey = self._plans.journeys.get(one.journey or "")
+        journey = self._plans.running.get(one.journey or "")
         if journey is not None and journey.id not in current:
             segment = journey.segment_of(person.tags)
             if segment is not None and journey.steps_for(Audience.CUSTOMER):
@@ -206,7 +206,7 @@ class Listener:
         return begun.values()
 
     async def _join(self, session: AsyncSession, one: Happening, person: Customer) -> None:
-        for journey in self._plans.journeys.values():
+        for journey in self._plans.running.values():
             if not journey.steps_for(Audience.COHORT):
                 continue
             asked = one.journey == journey.id

@@ -66,7 +66,12 @@ class Planner:
         async with self._database.read() as session:
             due = set(
                 await session.scalars(
-                    select(JourneyWalk.audience).where(JourneyWalk.next_due < until).distinct()
+                    select(JourneyWalk.audience)
+                    .where(
+                        JourneyWalk.next_due < until,
+                        JourneyWalk.journey.in_(list(self._plans.running)),
+                    )
+                    .distinct()
                 )
             )
         order = (Audience.COHORT, Audience.CUSTOMER, Audience.GROUP)
@@ -97,7 +102,7 @@ class Planner:
                 JourneyWalk.next_due < until,
                 JourneyWalk.audience == audience,
                 JourneyWalk.subject > after,
-                JourneyWalk.journey.in_(list(self._plans.journeys)),
+                JourneyWalk.journey.in_(list(self._plans.running)),
             )
             .order_by(JourneyWalk.subject, JourneyWalk.journey)
         )

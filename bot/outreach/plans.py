@@ -29,14 +29,27 @@ PERSONAL = ("customer_name", "guide_name")
 HORIZON = timedelta(hours=1)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Plans:
-    """What planning needs beside the database; `root` is where images of journeys lie."""
+    """What planning needs beside the database; `root` is where images of journeys lie.
+
+    `paused` journeys begin nothing and send nothing, yet hear what ends them.
+    """
 
     journeys: Mapping[str, Journey]
     root: Path
     budget: Budget
     calendar: WorkCalendar
+    paused: frozenset[str] = frozenset()
+
+    @property
+    def running(self) -> Mapping[str, Journey]:
+        """The journeys that are switched on."""
+        return {name: one for name, one in self.journeys.items() if name not in self.paused}
+
+    def adopt(self, journeys: Mapping[str, Journey], paused: frozenset[str]) -> None:
+        """Go on with other journeys; whoever reads these plans sees them from now on."""
+        self.journeys, self.paused = journeys, paused
 
     def context(self, now: datetime, *, horizon: timedelta = HORIZON) -> PlanContext:
         return PlanContext(self.journeys, self.calendar, now, now + horizon)

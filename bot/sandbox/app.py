@@ -8,7 +8,7 @@ from pathlib import Path
 
 from aiohttp import web
 
-from . import control, group_control
+from . import control, group_control, handovers, pictures
 from .endpoint import serve_call
 from .keys import CLOSING, PLATFORM, SENDER
 from .platform import Platform
@@ -33,9 +33,12 @@ def create_app(settings: SandboxSettings, platform: Platform | None = None) -> w
     app[PLATFORM] = platform or Platform(settings)
     app[SENDER] = CallbackSender(app[PLATFORM])
     app[CLOSING] = asyncio.Event()
+    app[clock_control.TIME] = PassingTime(app[PLATFORM])
     app.add_routes(control.routes())
     app.add_routes(group_control.routes())
+    app.add_routes(clock_control.routes())
     app.router.add_route("*", "/cgi-bin/{api:.+}", serve_call)
+    app.add_routes(pictures.routes())
     app.router.add_get("/", page)
     app.router.add_static("/static/", STATIC)
     app.cleanup_ctx.append(_sending)
@@ -61,6 +64,7 @@ async def _sending(app: web.Application) -> AsyncIterator[None]:
 async def _tick(app: web.Application) -> None:
     while not app[CLOSING].is_set():
         app[PLATFORM].settle()
+        handovers.settle(app[PLATFORM])
         await asyncio.sleep(TICK_SECONDS)
 
 

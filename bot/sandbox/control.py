@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
 from aiohttp import web
 
-from . import meetings, reception, visits
+from . import handovers, meetings, reception, visits
 from .errors import ApiError, SandboxError
 from .keys import PLATFORM, SENDER
+from .links import links
 from .live import stream
 from .platform import Platform
 from .sample import GUIDES
@@ -141,8 +141,9 @@ async def act(request: web.Request) -> web.Response:
 
 
 async def codes(request: web.Request) -> web.Response:
-    """The channel codes that can be scanned."""
-    found = meetings.codes(request.app[PLATFORM])
+    """The channel codes that can be scanned, and the links that can be opened."""
+    platform = request.app[PLATFORM]
+    found = meetings.codes(platform)
     items = [
         {
             "config_id": code.config_id,
@@ -152,19 +153,30 @@ async def codes(request: web.Request) -> web.Response:
         }
         for code in found
     ]
-    return _json({"items": items})
+    opened = [
+        {"link_id": one.link_id, "name": one.name, "url": one.url, "users": one.users}
+        for one in links(platform)
+    ]
+    return _json({"items": items, "links": opened})
 
 
 async def scan(request: web.Request) -> web.Response:
     """Somebody scans a code: `{"config_id"?, "external_userid"?, "nickname"?, "half"?, …}`.
 
     Without `external_userid` it is somebody new; `config_id` may also be the code's state.
+    With `link_id` and `customer_channel` somebody opens an acquisition link instead.
     """
     body = await _body(request)
     platform = request.app[PLATFORM]
     who = str(body.get("external_userid") or "")
     if not who:
         who = meetings.newcomer(platform, str(body.get("nickname", "")))
+    if link_id := str(body.get("link_id") or ""):
+        channel = str(body.get("customer_channel") or "")
+        guide = meetings.open_link(
+            platform, who, link_id, channel=channel, half=bool(body.get("half", False))
+        )
+        return _json({"external_userid": who, "userid": guide}, status=201)
     guide = meetings.scan(
         platform,
         who,
@@ -240,16 +252,6 @@ async def calls(request: web.Request) -> web.Response:
     )
 
 
-async def turn_clock(request: web.Request) -> web.Response:
-    """Let `{"seconds"}` pass at once."""
-    body = await _body(request)
-    platform = request.app[PLATFORM]
-    now = platform.turn_clock(timedelta(seconds=float(body["seconds"])))
-    platform.changed("clock")
-    platform.changed("customers")
-    return _json({"now": now.isoformat()})
-
-
 async def verify(request: web.Request) -> web.Response:
     """Check the callback as the admin console does when it is saved."""
     attempt = await request.app[SENDER].verify()
@@ -274,6 +276,7 @@ ACTS: dict[str, Callable[[Platform, str, dict[str, Any]], Message | None]] = {
     "leave": lambda platform, who, body: meetings.leave(
         platform, who, str(body.get("userid", ""))
     ),
+    "refuse_handover": lambda platform, who, body: handovers.refuse(platform, who),
     "drop": lambda platform, who, body: meetings.drop(platform, who, str(body.get("userid", ""))),
 }
 
@@ -315,7 +318,6 @@ def routes() -> list[web.RouteDef]:
         web.post(f"{base}/faults/{{fault}}", set_fault),
         web.get(f"{base}/journal", journal),
         web.get(f"{base}/calls", calls),
-        web.post(f"{base}/clock", turn_clock),
         web.post(f"{base}/verify", verify),
         web.get(f"{base}/stream", stream),
     ]

@@ -54,7 +54,7 @@ async def _read(request: web.Request, call: Call) -> Call:
         upload = await _upload(request)
     elif request.method == "POST":
         body = _json(await request.read())
-    return Call(call.api, call.method, call.query, body, upload, ip)
+    return Call(call.api, call.method, call.query, body, upload, ip, str(request.url.origin()))
 
 
 def _json(raw: bytes) -> dict[str, Any]:

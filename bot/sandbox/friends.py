@@ -87,19 +87,27 @@ class Friends:
         return [one for one in found if one.answers or (half and one.half)]
 
     def begin(
-        self, userid: str, external_userid: str, *, channel: str, half: bool, now: int
+        self,
+        userid: str,
+        external_userid: str,
+        *,
+        channel: str,
+        half: bool,
+        now: int,
+        add_way: int = 1,
     ) -> None:
         """They become friends, for the first time or again."""
         self._store.run(
-            "INSERT INTO friendships (userid, external_userid, since, channel, half)"
-            " VALUES (?, ?, ?, ?, ?) ON CONFLICT (userid, external_userid) DO UPDATE SET"
+            "INSERT INTO friendships (userid, external_userid, since, channel, half, add_way)"
+            " VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (userid, external_userid) DO UPDATE SET"
             " since = excluded.since, channel = excluded.channel, half = excluded.half,"
-            " ended = ''",
+            " add_way = excluded.add_way, ended = ''",
             userid,
             external_userid,
             now,
             channel,
             int(half),
+            add_way,
         )
 
     def confirm(self, userid: str, external_userid: str) -> bool:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from .errors import ApiError
 from .journal import Line
+from .timeline import Origin
 
 if TYPE_CHECKING:
     from .platform import Platform
@@ -76,6 +77,9 @@ def confirm(platform: Platform, msgid: str) -> list[str]:
             )
             if status == SENT:
                 reached.append(each["target"])
+    if row["chat_type"] == "single":
+        for who in reached:
+            _arrive(platform, row, who)
     count = len(reached)
     platform.journal.note(
         Line.PLATFORM,
@@ -83,6 +87,24 @@ def confirm(platform: Platform, msgid: str) -> list[str]:
         f"{row['userid']} confirms a mass send, {count} reached",
     )
     return reached
+
+
+def _arrive(platform: Platform, row: Any, who: str) -> None:
+    """A mass message stands in the customer's chat with the guide like any other."""
+    body = json.loads(row["body"])
+    contents = [("text", body["text"])] if (body.get("text") or {}).get("content") else []
+    contents += [(one["msgtype"], one[one["msgtype"]]) for one in body.get("attachments") or []]
+    for msgtype, content in contents:
+        platform.timeline.append(
+            f"friend:{row['userid']}",
+            who,
+            Origin.SERVICER,
+            msgtype,
+            content,
+            at=platform.now(),
+            servicer=row["userid"],
+        )
+    platform.changed("threads")
 
 
 def cancel(platform: Platform, msgid: str) -> None:

@@ -10,10 +10,12 @@ from typing import Any
 from .errors import UnknownSubject
 from .friends import BY_CUSTOMER, BY_GUIDE
 from .journal import Line
+from .links import find_link, spent
 from .platform import Platform
 from .sample import GUIDES
 from .timeline import Message, Origin
 
+BY_CODE, BY_LINK = 1, 16
 NAMES = ("小禾", "阿蓝", "橙子", "木木", "夏夏", "一一", "可乐", "米粒", "南瓜", "小满")
 FACES = ("bob", "curl", "bun", "crop", "long", "cap")
 
@@ -58,24 +60,83 @@ def scan(
     Without `config_id` the guide's own card is scanned, which has no state. `half` leaves the
     guide to add back.
     """
-    customer = platform.customer(external_userid)
     code = _find(platform, config_id) if config_id else None
     guide = userid or (_next_guide(platform, code) if code else next(iter(GUIDES)))
     state = code.state if code else ""
+    befriend(platform, external_userid, guide, state=state, half=half, consent=consent)
+    return guide
+
+
+def befriend(
+    platform: Platform,
+    external_userid: str,
+    guide: str,
+    *,
+    state: str = "",
+    half: bool = False,
+    consent: bool = True,
+    add_way: int = BY_CODE,
+) -> None:
+    """Two become friends, or half friends, and the callback hears of it."""
+    customer = platform.customer(external_userid)
     with platform.store.transaction():
         welcome = _welcome_code(platform, guide, external_userid, consent=consent)
         platform.friends.begin(
-            guide, external_userid, channel=state, half=half, now=platform.now()
+            guide,
+            external_userid,
+            channel=state,
+            half=half,
+            add_way=add_way,
+            now=platform.now(),
         )
         change = "add_half_external_contact" if half else "add_external_contact"
         platform.notify_contact(change, guide, external_userid, State=state, WelcomeCode=welcome)
     name = GUIDES.get(guide, guide)
     platform.journal.note(
         Line.CUSTOMER,
-        f"{customer.nickname} 扫码添加了 {name}" + (f"（渠道 {state}）" if state else ""),
-        f"{customer.nickname} scans a code and adds {guide}",
+        f"{customer.nickname} {'点链接' if add_way == BY_LINK else '扫码'}添加了 {name}"
+        + (f"（渠道 {state}）" if state else ""),
+        f"{customer.nickname} {'opens a link' if add_way == BY_LINK else 'scans a code'}"
+        f" and adds {guide}",
     )
     platform.changed("customers")
+
+
+def open_link(
+    platform: Platform,
+    external_userid: str,
+    link_id: str,
+    *,
+    channel: str = "",
+    half: bool = False,
+) -> str:
+    """A customer opens an acquisition link and becomes the friend of a guide; gives the guide.
+
+    `channel` is the `customer_channel` that whoever spread the link has put behind it. A link
+    without `skip_verify` leaves the guide to add back.
+    """
+    link = find_link(platform, link_id)
+    if link is None:
+        raise UnknownSubject("没有这个获客链接，可能已被删除")
+    if spent(platform) >= platform.settings.acquisition_quota:
+        raise UnknownSubject("获客助手的额度用完了，链接暂时打不开")
+    guide = link.users[link.turn % len(link.users)]
+    with platform.store.transaction():
+        platform.store.run(
+            "UPDATE acquisition_links SET turn = turn + 1 WHERE link_id = ?", link_id
+        )
+        platform.store.run(
+            "INSERT OR IGNORE INTO acquisition_friends (link_id, external_userid, userid, state,"
+            " at) VALUES (?, ?, ?, ?, ?)",
+            link_id,
+            external_userid,
+            guide,
+            channel,
+            platform.now(),
+        )
+        platform.notify_acquisition("friend_request", LinkId=link_id, State=channel)
+        half = half or not link.skip_verify
+        befriend(platform, external_userid, guide, state=channel, half=half, add_way=BY_LINK)
     return guide
 
 

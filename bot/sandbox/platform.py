@@ -85,13 +85,16 @@ class Platform:
     def turn_clock(self, by: timedelta) -> datetime:
         """Let time pass at once; remembered across starts."""
         moment = self.clock.advance(by)
-        ahead = self.clock.offset.total_seconds()
-        self.store.remember("clock_ahead_seconds", str(ahead))
+        self.keep_clock()
         hours = by.total_seconds() / 3600
         self.journal.note(
             Line.PLATFORM, f"时钟快进 {hours:g} 小时", f"Clock turned forward by {hours:g} h"
         )
         return moment
+
+    def keep_clock(self) -> None:
+        """Remember across starts how far the clock was turned."""
+        self.store.remember("clock_ahead_seconds", str(self.clock.offset.total_seconds()))
 
     def customers(self) -> list[Customer]:
         """Everyone who may write."""
@@ -211,6 +214,20 @@ class Platform:
             "",
             self.now(),
             tuple((ids | fields).items()),
+        )
+        return self._emit(push)
+
+    def notify_acquisition(self, change_type: str, **fields: str) -> Push:
+        """Emit one `customer_acquisition` event."""
+        self._pushed += 1
+        push = ContactPush(
+            self._pushed,
+            self.settings.corp_id,
+            "customer_acquisition",
+            "",
+            "",
+            self.now(),
+            (("ChangeType", change_type), *fields.items()),
         )
         return self._emit(push)
 

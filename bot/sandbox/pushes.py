@@ -42,6 +42,8 @@ CHANGES = {
     "edit_external_contact": ("客户资料有改动", "a contact was edited"),
     "del_external_contact": ("导购删除了客户", "a guide deleted a customer"),
     "del_follow_user": ("客户删除了导购", "a customer deleted a guide"),
+    "friend_request": ("有人点了获客链接", "somebody opened an acquisition link"),
+    "transfer_fail": ("客户没有转成", "a handover failed"),
     "msg_audit_approved": ("客户同意了会话存档", "a customer consented to archiving"),
 }
 

@@ -27,6 +27,7 @@ class SandboxSettings:
     data_path: Path | None = None
     clock: Clock = system_clock
     calls_per_minute: int = 10_000
+    acquisition_quota: int = 1000
     mass_send_rule: str = "days_of_month"
     moments_per_minute: int = 10
     tokenless_sync_per_minute: int = 10_000

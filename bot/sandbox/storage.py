@@ -67,6 +67,18 @@ CREATE TABLE IF NOT EXISTS welcome_codes (
 CREATE TABLE IF NOT EXISTS contact_ways (
     config_id TEXT PRIMARY KEY, position INTEGER NOT NULL, body TEXT NOT NULL,
     created_at INTEGER NOT NULL, turn INTEGER NOT NULL DEFAULT 0);
+CREATE TABLE IF NOT EXISTS acquisition_links (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT, link_id TEXT NOT NULL UNIQUE, body TEXT NOT NULL,
+    created_at INTEGER NOT NULL, turn INTEGER NOT NULL DEFAULT 0);
+CREATE TABLE IF NOT EXISTS acquisition_friends (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT, link_id TEXT NOT NULL, external_userid TEXT NOT NULL,
+    userid TEXT NOT NULL, state TEXT NOT NULL, at INTEGER NOT NULL,
+    UNIQUE (link_id, external_userid));
+CREATE TABLE IF NOT EXISTS handovers (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT, external_userid TEXT NOT NULL, giver TEXT NOT NULL,
+    taker TEXT NOT NULL, status INTEGER NOT NULL, begun_at INTEGER NOT NULL,
+    taken_at INTEGER NOT NULL DEFAULT 0);
+CREATE INDEX IF NOT EXISTS handovers_by_status ON handovers (status, begun_at);
 CREATE TABLE IF NOT EXISTS corp_tag_groups (
     group_id TEXT PRIMARY KEY, name TEXT NOT NULL UNIQUE, created_at INTEGER NOT NULL,
     position INTEGER NOT NULL DEFAULT 0);

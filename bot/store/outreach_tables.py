@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, String, Text, text
+from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from bot.store.columns import BigId
@@ -174,6 +174,33 @@ class CohortMember(Base):
     tag_job_id: Mapped[int | None] = mapped_column(BigId, index=True)
     joined_at: Mapped[datetime]
     left_at: Mapped[datetime | None]
+
+
+class JourneyVersion(Base):
+    """One text of a journey as somebody saved it in the console; never changed afterwards."""
+
+    __tablename__ = "journey_version"
+    __table_args__ = (UniqueConstraint("journey", "number"),)
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=True)
+    journey: Mapped[str] = mapped_column(String(64))
+    number: Mapped[int]
+    text: Mapped[str] = mapped_column(Text)
+    note: Mapped[str] = mapped_column(String(200), default="")
+    saved_by: Mapped[str] = mapped_column(String(64), default="")
+    saved_at: Mapped[datetime]
+
+
+class JourneyChoice(Base):
+    """Whether a journey runs, and by which text: `version` is empty for the one in the files."""
+
+    __tablename__ = "journey_choice"
+
+    journey: Mapped[str] = mapped_column(String(64), primary_key=True)
+    enabled: Mapped[bool] = mapped_column(default=True)
+    version: Mapped[int | None]
+    changed_by: Mapped[str] = mapped_column(String(64), default="")
+    changed_at: Mapped[datetime]
 
 
 Index("ix_outreach_task_poll", OutreachTask.poll_at)

@@ -17,10 +17,11 @@ from bot.clock import ManualClock
 from bot.customers.acquaintance import Acquaintance
 from bot.customers.aftercare import Aftercare
 from bot.customers.funnel import load_funnel
-from bot.customers.greeting_case import Wording, read_case
+from bot.customers.greeting_case import read_case
 from bot.customers.greeting_media import GreetingMedia
 from bot.customers.greetings import Greeter, Verdict, record
 from bot.customers.new_friends import note_new_friends
+from bot.customers.shop_greetings import ShopGreetings
 from bot.delivery.media import MediaLibrary
 from bot.settings import GreetingSettings
 from bot.store.channel_tables import (
@@ -59,7 +60,8 @@ class Lane:
             self.database,
             self.client,
             self.clock,
-            wording=Wording(own),
+            shop=ShopGreetings(self.database, self.clock, own, {"shop_name"}),
+            stage="icebreak",
             acquaintance=Acquaintance(self.database, self.client, self.clock, own),
             media=GreetingMedia(media, self.clock),
             aftercare=Aftercare(self.clock, load_funnel(), own),
@@ -441,7 +443,7 @@ async def test_killed_after_the_record_only_the_rest_is_done(lane: Lane) -> None
     await lane.arrive(added(state="c1"))
     [row] = await lane.claim()
     async with lane.database.read() as session:
-        case = await read_case(session, row)
+        case = await read_case(session, row, stage="icebreak")
     async with lane.database.write() as session:
         await record(session, case, Verdict(GreetingOutcome.SENT, text="欢迎"))
     await lane.free()

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from bot.customers.greeting_case import Case, Wording
 from bot.customers.greeting_content import GreetingContent, check_variables, render
+from bot.customers.segment_facts import Facts
 from bot.errors import GiveUp, SettingsError
 from bot.settings import GreetingSettings, load_settings
 from bot.store.channel_tables import Channel, Greeting
@@ -35,7 +36,8 @@ def case(
         channel = Channel(greeting=greeting, tags=channel_tags or [])
     customer = Customer(external_userid="wm_a", tags=tags or [], stage=stage)
     row = Greeting(userid=guide, external_userid="wm_a", added_at=START)
-    return Case(row, channel, customer, others, returning, False)
+    facts = Facts(stage=stage, tags=frozenset([*(tags or []), *(channel_tags or [])]))
+    return Case(row, channel, customer, others, returning, False, facts)
 
 
 @pytest.mark.parametrize(
@@ -63,19 +65,19 @@ def test_the_nearest_words_win(given_case: Case, text: str) -> None:
             "segments": [OLD, TANGS],
         }
     )
-    assert Wording(settings).of(given_case).text == text
+    assert Wording(settings).of(given_case, now=START).text == text
 
 
 def test_a_channel_with_only_a_picture_keeps_the_shops_words() -> None:
     words = Wording(GreetingSettings(default_text="店里的欢迎")).of(
-        case(greeting={"attachments": [{"image": "a.png"}]})
+        case(greeting={"attachments": [{"image": "a.png"}]}), now=START
     )
     assert (words.text, words.attachments) == ("店里的欢迎", [{"image": "a.png"}])
 
 
 def test_without_a_lead_nothing_is_put_before() -> None:
     settings = GreetingSettings(default_text="欢迎", returning_lead="")
-    assert Wording(settings).of(case(returning=True)).text == "欢迎"
+    assert Wording(settings).of(case(returning=True), now=START).text == "欢迎"
 
 
 def test_variables_are_filled_and_never_invented() -> None:

@@ -28,7 +28,10 @@ class Upload:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """What arrived; `api` is the path after `/cgi-bin/`."""
+    """What arrived; `api` is the path after `/cgi-bin/`.
+
+    `base` is where the caller reached the platform: pictures and links are there too.
+    """
 
     api: str
     method: str = "POST"
@@ -36,6 +39,7 @@ class Call:
     body: Body = field(default_factory=dict)
     upload: Upload | None = None
     ip: str = "127.0.0.1"
+    base: str = ""
 
     def text(self, name: str, *, missing: int = 40058, longest: int | None = None) -> str:
         """A required text; `longest` counts bytes."""

@@ -31,7 +31,8 @@ def add(platform: Platform, call: Call) -> Answer:
     config_id = secrets.token_hex(16)
     body = {"skip_verify": True} | {key: call.body[key] for key in _KEPT if key in call.body}
     if scene == QR:
-        body["qr_code"] = f"https://wework.qpic.cn/wwpic/{config_id}/0"
+        base = call.base or "https://wework.qpic.cn"
+        body["qr_code"] = f"{base}/wwpic/{config_id}/0"
     platform.store.run(
         "INSERT INTO contact_ways (config_id, position, body, created_at)"
         " SELECT ?, 1 + COUNT(*), ?, ? FROM contact_ways",

@@ -7,12 +7,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from .. import handovers
 from ..errors import ApiError
 from ..faults import Fault
 from ..media import MediaFile
 from ..platform import CallRecord
 from . import (
     access,
+    acquisition,
     contact_ways,
     contacts,
     corp_tags,
@@ -25,6 +27,7 @@ from . import (
     media_files,
     members,
     moments,
+    transfers,
 )
 from .call import Answer, Body, Call, Endpoint
 
@@ -33,6 +36,7 @@ if TYPE_CHECKING:
 
 ENDPOINTS: dict[str, Endpoint] = {
     **access.ROUTES,
+    **acquisition.ROUTES,
     **contact_ways.ROUTES,
     **contacts.ROUTES,
     **corp_tags.ROUTES,
@@ -45,6 +49,7 @@ ENDPOINTS: dict[str, Endpoint] = {
     **media_files.ROUTES,
     **members.ROUTES,
     **moments.ROUTES,
+    **transfers.ROUTES,
 }
 SECRET_NAMES = frozenset({"access_token", "corpsecret"})
 
@@ -93,6 +98,7 @@ def _serve(platform: Platform, call: Call) -> Answer:
     if endpoint is None:
         raise ApiError(40066, f"invalid url: /cgi-bin/{call.api}")
     platform.settle()
+    handovers.settle(platform)
     _strike(platform, call)
     platform.meter.count(call.api, platform.settings.calls_per_minute)
     if endpoint.needs_token:

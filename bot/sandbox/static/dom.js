@@ -23,6 +23,8 @@ const ICONS = {
   picture: '<path d="M2.5 3h11v10h-11zM2.5 11l3-3 2.5 2.3L10.5 8l3 3M5.6 6h.01"/>',
   coat: '<path d="M6 2 2.5 4.5 3.6 8l1.2-.5V14h6.4V7.5l1.2.5 1.1-3.5L10 2a2.3 2.3 0 0 1-4 0z"/>',
   place: '<path d="M8 14.2c3-3 4.7-5.4 4.7-7.7a4.7 4.7 0 0 0-9.4 0c0 2.3 1.7 4.7 4.7 7.7zM8 8.2a1.7 1.7 0 1 0 0-3.4 1.7 1.7 0 0 0 0 3.4z"/>',
+  moment: '<path d="M8 14.3A6.3 6.3 0 1 0 8 1.7a6.3 6.3 0 0 0 0 12.6zM8 1.7l2.6 5M14.3 8l-5.2 2M8 14.3 5.4 9M1.7 8l5-2.3"/>',
+  mass_send: '<path d="M2 6.2v3.6h2.4L10 13V3L4.4 6.2zM12.3 5.8a3.2 3.2 0 0 1 0 4.4"/>',
   recall: '<path d="M3 6.5h6.5a3.5 3.5 0 0 1 0 7H6M5.5 3.8 2.8 6.5l2.7 2.7"/>',
 };
 
@@ -67,8 +69,13 @@ const CLOCK = new Intl.DateTimeFormat("zh-CN", {
 const SECONDS = new Intl.DateTimeFormat("zh-CN", {
   timeZone: "Asia/Shanghai", hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23",
 });
+const WHOLE = (lang) => new Intl.DateTimeFormat(lang === "zh" ? "zh-CN" : "en-GB", {
+  timeZone: "Asia/Shanghai", month: "numeric", day: "numeric", weekday: "short",
+  hour: "2-digit", minute: "2-digit", hourCycle: "h23",
+});
 const DAY = new Intl.DateTimeFormat("zh-CN", { timeZone: "Asia/Shanghai", month: "numeric", day: "numeric" });
 
+export const dateTime = (moment, lang) => WHOLE(lang).format(moment);
 export const clockTime = (moment) => CLOCK.format(moment);
 export const secondTime = (moment) => SECONDS.format(moment);
 

@@ -1,6 +1,8 @@
 // Puts the page together and keeps it live.
 import { ask, find, make, safely } from "./dom.js";
-import { act, openThread, setSkew, setUpPhone } from "./phone.js";
+import { refreshClock, setUpClock } from "./clock.js";
+import { openMoments, setUpMoments } from "./moments.js";
+import { act, nowThere, openThread, setUpPhone } from "./phone.js";
 import {
   addEntry, drawFaults, drawPeople, drawSession, setRecord, setUpFaults, setUpRecord, setUpTools,
 } from "./panels.js";
@@ -15,6 +17,8 @@ async function start() {
   setUpRecord();
   setUpFaults();
   setUpTools();
+  setUpMoments(nowThere);
+  setUpClock(() => later("customers"));
   const all = await ask("overview");
   find("shop-name").textContent = all.shop_name;
   document.title = `${all.shop_name} · ${word("title")}`;
@@ -22,6 +26,7 @@ async function start() {
   state.guides = all.guides;
   setUpScan();
   setUpPhone({ shop: all.shop_name, now: all.now });
+  await refreshClock();
   setRecord(all.journal);
   drawFaults(all.faults);
   state.customers = all.customers;
@@ -50,6 +55,7 @@ async function refreshThread() {
   if (id !== state.current) return;
   drawSession(customer);
   drawMore(customer);
+  await openMoments(customer);
 }
 
 async function refreshPeople() {
@@ -140,7 +146,7 @@ async function refresh() {
   due.timer = 0;
   due.what.clear();
   if (what.has("faults")) drawFaults((await ask("faults")).items);
-  if (what.has("clock")) setSkew((await ask("overview")).now);
+  if (what.has("clock")) await refreshClock();
   if (what.has("threads") || what.has("customers")) {
     await refreshThread();
     await refreshPeople();

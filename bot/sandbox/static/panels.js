@@ -164,7 +164,5 @@ export function setUpTools() {
       const answer = await ask("verify", {});
       say(answer.passed ? word("verified", { n: answer.milliseconds }) : word("unverified"));
     }),
-    tool("hour", () => ask("clock", { seconds: 3600 })),
-    tool("twoDays", () => ask("clock", { seconds: 172800 })),
   );
 }

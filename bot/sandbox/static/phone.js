@@ -33,7 +33,7 @@ export function setUpPhone({ shop, now }) {
 }
 
 export const setSkew = (now) => { context.skew = new Date(now).getTime() - Date.now(); tick(); };
-const nowThere = () => new Date(Date.now() + context.skew);
+export const nowThere = () => new Date(Date.now() + context.skew);
 const tick = () => { find("phone-time").textContent = clockTime(nowThere()); };
 
 export async function openThread(id) {
