@@ -8,7 +8,8 @@ from pathlib import Path
 
 from aiohttp import web
 
-from . import control, group_control, handovers, pictures
+from . import clock_control, control, group_control, handovers, pictures
+from .clock_walk import PassingTime
 from .endpoint import serve_call
 from .keys import CLOSING, PLATFORM, SENDER
 from .platform import Platform

@@ -1,0 +1,97 @@
+"""Time that passes step by step: the bot keeps up, and guides see to what waits for them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta, timezone
+from zlib import crc32
+
+from . import mass_sends, moments
+from .journal import Line
+from .platform import Platform
+
+Companion = Callable[[], Awaitable[None]]
+_SHANGHAI = timezone(timedelta(hours=8))
+_BY_DAY, _BY_NIGHT = timedelta(minutes=30), timedelta(hours=1)
+_MORNING, _EVENING = 9, 21
+_LIKES_ONE_IN = 3
+_FACT = "guides_wait"
+
+
+class PassingTime:
+    """Turns the platform's clock. Whoever lives by it is a companion and looks after each step.
+
+    Without companions time jumps at once, as a bot of another process would see it anyway.
+    """
+
+    def __init__(self, platform: Platform) -> None:
+        self._platform = platform
+        self._turn = asyncio.Lock()
+        self.companions: list[Companion] = []
+        self.until: datetime | None = None
+
+    @property
+    def guides_act(self) -> bool:
+        """Whether guides confirm by themselves while time passes."""
+        return not self._platform.store.fact(_FACT)
+
+    @guides_act.setter
+    def guides_act(self, act: bool) -> None:
+        self._platform.store.remember(_FACT, "" if act else "1")
+        self._platform.changed("clock")
+
+    async def let(self, by: timedelta) -> datetime:
+        """Let time pass; raises `ValueError` when it would run backwards."""
+        if by < timedelta() or not self.companions:
+            return self._platform.turn_clock(by)
+        async with self._turn:
+            self.until = self._platform.clock() + by
+            try:
+                await self._walk(self.until)
+            finally:
+                self.until = None
+                self._platform.keep_clock()
+        hours = by.total_seconds() / 3600
+        self._platform.journal.note(
+            Line.PLATFORM, f"过了 {hours:g} 小时", f"{hours:g} h have passed"
+        )
+        return self._platform.clock()
+
+    async def _walk(self, until: datetime) -> None:
+        clock = self._platform.clock
+        await self._live()
+        while (left := until - clock()) > timedelta():
+            clock.advance(min(_next_step(clock()), left))
+            self._platform.settle()
+            if self.guides_act:
+                see_to_tasks(self._platform)
+            await self._live()
+            self._platform.changed("clock")
+
+    async def _live(self) -> None:
+        for companion in self.companions:
+            await companion()
+
+
+def see_to_tasks(platform: Platform) -> int:
+    """Guides confirm in working hours whatever waits for them; some customers like a post."""
+    if not _MORNING <= platform.clock().astimezone(_SHANGHAI).hour < _EVENING:
+        return 0
+    posts, sends = moments.waiting(platform), mass_sends.waiting(platform)
+    for msgid, _ in sends:
+        mass_sends.confirm(platform, msgid)
+    for moment_id, userid in posts:
+        for who in moments.publish(platform, moment_id, userid):
+            if crc32(f"{moment_id}{who}".encode()) % _LIKES_ONE_IN == 0:
+                moments.react(platform, moment_id, userid, who, moments.LIKE)
+    if posts or sends:
+        platform.changed("threads")
+    return len(posts) + len(sends)
+
+
+def _next_step(now: datetime) -> timedelta:
+    """To the next half hour by day, to the next hour by night."""
+    by_day = _MORNING - 1 <= now.astimezone(_SHANGHAI).hour < _EVENING + 1
+    step = _BY_DAY if by_day else _BY_NIGHT
+    return step - timedelta(seconds=now.timestamp() % step.total_seconds())
