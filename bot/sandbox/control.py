@@ -12,7 +12,7 @@ from aiohttp import web
 from . import handovers, meetings, reception, visits
 from .errors import ApiError, SandboxError
 from .keys import PLATFORM, SENDER
-from .links import links
+from .links import latest_channel, links
 from .live import stream
 from .platform import Platform
 from .sample import GUIDES
@@ -154,7 +154,13 @@ async def codes(request: web.Request) -> web.Response:
         for code in found
     ]
     opened = [
-        {"link_id": one.link_id, "name": one.name, "url": one.url, "users": one.users}
+        {
+            "link_id": one.link_id,
+            "name": one.name,
+            "url": one.url,
+            "users": one.users,
+            "channel": latest_channel(platform, one.link_id),
+        }
         for one in links(platform)
     ]
     return _json({"items": items, "links": opened})

@@ -15,9 +15,15 @@ from .platform import Platform
 
 
 async def listing(request: web.Request) -> web.Response:
-    """Every group as it really is, ahead of what the API tells."""
+    """Every group as it really is, ahead of what the API tells; codes and greetings beside."""
     platform = request.app[PLATFORM]
-    return _json({"items": [_shown(platform, one) for one in platform.groups.all()]})
+    return _json(
+        {
+            "items": [_shown(platform, one) for one in platform.groups.all()],
+            "codes": _codes(platform),
+            "templates": _templates(platform),
+        }
+    )
 
 
 async def open_group(request: web.Request) -> web.Response:
@@ -74,6 +80,26 @@ ACTS: dict[str, Callable[[Platform, str, dict[str, Any]], Group]] = {
         platform, chat_id, str(body["template_id"])
     ),
 }
+
+
+def _codes(platform: Platform) -> list[dict[str, Any]]:
+    rows = platform.store.all("SELECT config_id, body FROM join_ways ORDER BY rowid DESC")
+    ways = [(row["config_id"], json.loads(row["body"])) for row in rows]
+    return [
+        {"config_id": config_id, "remark": way.get("remark") or way.get("room_base_name") or ""}
+        for config_id, way in ways
+    ]
+
+
+def _templates(platform: Platform) -> list[dict[str, str]]:
+    rows = platform.store.all("SELECT template_id, body FROM group_templates ORDER BY rowid DESC")
+    return [
+        {
+            "template_id": row["template_id"],
+            "text": str((json.loads(row["body"]).get("text") or {}).get("content") or ""),
+        }
+        for row in rows
+    ]
 
 
 def _shown(platform: Platform, group: Group) -> dict[str, Any]:

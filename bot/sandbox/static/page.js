@@ -1,11 +1,12 @@
 // Puts the page together and keeps it live.
-import { ask, find, make, safely } from "./dom.js";
+import { ask, complain, find, make, safely } from "./dom.js";
 import { refreshClock, setUpClock } from "./clock.js";
 import { openMoments, setUpMoments } from "./moments.js";
 import { act, nowThere, openThread, setUpPhone } from "./phone.js";
 import {
   addEntry, drawFaults, drawPeople, drawSession, setRecord, setUpFaults, setUpRecord, setUpTools,
 } from "./panels.js";
+import { drawRooms, setUpRooms } from "./rooms.js";
 import { fillWords, word } from "./words.js";
 
 const state = { customers: [], current: "", guides: {}, last: 0 };
@@ -25,12 +26,14 @@ async function start() {
   find("console").href = all.console_url;
   state.guides = all.guides;
   setUpScan();
+  setUpRooms(state);
   setUpPhone({ shop: all.shop_name, now: all.now });
   await refreshClock();
   setRecord(all.journal);
   drawFaults(all.faults);
   state.customers = all.customers;
-  await choose(remembered());
+  await choose(await arrived() || remembered());
+  await drawRooms();
   listen();
 }
 
@@ -38,6 +41,21 @@ function remembered() {
   const wanted = location.hash.slice(1) || sessionStorage.getItem("customer");
   const known = state.customers.some((one) => one.external_userid === wanted);
   return known ? wanted : state.customers[0].external_userid;
+}
+
+// A code's picture and a link lead here: somebody new comes by them.
+async function arrived() {
+  const query = new URLSearchParams(location.search);
+  const [code, link] = [query.get("scan"), query.get("link")];
+  if (!code && !link) return "";
+  const channel = query.get("customer_channel") || "";
+  for (const name of ["scan", "link", "customer_channel"]) query.delete(name);
+  history.replaceState(null, "", `${query.size ? `?${query}` : location.pathname}${location.hash}`);
+  try {
+    const { external_userid: who } = await ask("scan", code ? { config_id: code } : { link_id: link, customer_channel: channel });
+    await refreshPeople();
+    return who;
+  } catch (error) { complain(error); return ""; }
 }
 
 async function choose(id) {
@@ -87,12 +105,14 @@ function drawMore(customer) {
 function setUpScan() {
   find("scan").addEventListener("toggle", safely(async () => {
     if (!find("scan").open) return;
-    const { items } = await ask("codes");
+    const { items, links } = await ask("codes");
     const [userid, name] = Object.entries(state.guides)[0];
     find("scan-menu").replaceChildren(
       ...items.slice(0, 8).map((code) => scanItem(codeName(code), { config_id: code.config_id })),
       ...items.slice(0, 1).map((code) => scanItem(
         word("scanHalf"), { config_id: code.config_id, half: true })),
+      ...links.slice(-4).map((link) => scanItem(
+        word("scanLink", { name: link.name }), { link_id: link.link_id, customer_channel: link.channel })),
       scanItem(word("scanCard", { name }), { userid }),
     );
   }));
@@ -147,6 +167,7 @@ async function refresh() {
   due.what.clear();
   if (what.has("faults")) drawFaults((await ask("faults")).items);
   if (what.has("clock")) await refreshClock();
+  if (what.has("groups") || what.has("codes")) await drawRooms();
   if (what.has("threads") || what.has("customers")) {
     await refreshThread();
     await refreshPeople();
@@ -159,8 +180,8 @@ function showLive(on) {
 }
 
 function setUpTabs() {
-  find("tabs").replaceChildren(...["people", "phone", "record", "faults"].map((name) => make("button", {
-    type: "button", textContent: word(name), data: { name },
+  find("tabs").replaceChildren(...["people", "phone", "record", "rooms", "faults"].map((name) => make("button", {
+    type: "button", textContent: word(name === "faults" || name === "rooms" ? `${name}Short` : name), data: { name },
     on: { click: () => { document.body.dataset.tab = name; markTabs(); } },
   })));
   markTabs();

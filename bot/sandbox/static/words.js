@@ -61,6 +61,13 @@ const WORDS = {
     scan: "Somebody new scans a code", scanCard: "Scan {name}'s own card (no channel)",
     scanHalf: "Scan, and wait for the guide", leave: "Delete the guide",
     drop: "The guide deletes this customer", confirm: "{name} adds back",
+    rooms: "Groups", roomsShort: "Groups", faultsShort: "Faults", roomNew: "Open", roomName: "Name, e.g. Mothers' corner",
+    roomsHint: "WeCom never tells a bot what is said in a group: only who comes and goes, and whether anybody speaks.",
+    roomsNothing: "No groups yet. Give one a name, open it and bring people in.", roomOwner: "Owner", roomOf: "{name}'s group",
+    roomCount: "{n} members", roomDismissed: "dismissed", roomPull: "Bring in…", roomSpeak: "Somebody speaks",
+    roomDismiss: "Dismiss", roomOut: "{name} leaves", roomPick: "Owner chooses a greeting…", roomPicked: "Greeting chosen",
+    roomGreeted: "To {name}: ", roomScan: "Scan the group code: {name}", roomGuide: "guide",
+    scanLink: "Open the link: {name}", refuseHandover: "Refuse another guide",
     ahead: "The sandbox clock is {n} h ahead",
   },
 };
