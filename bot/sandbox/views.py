@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from . import handovers
 from .customers import Customer
 from .platform import Platform
 from .sample import DEFAULT_ACCOUNT
@@ -34,12 +35,19 @@ def shown_customer(platform: Platform, customer: Customer) -> dict[str, Any]:
         "window_seconds": left,
         "last": _last(platform, customer.external_userid),
         "friends": _friends(platform, customer.external_userid),
+        "handover": _handover(platform, customer.external_userid),
     }
 
 
 def _friends(platform: Platform, external_userid: str) -> list[dict[str, Any]]:
     pairs = platform.friends.of_customer(external_userid, half=True)
     return [{"userid": pair.userid, "half": pair.half} for pair in pairs if not pair.ended]
+
+
+def _handover(platform: Platform, external_userid: str) -> str:
+    """The guide who is about to take over, empty when nobody is."""
+    one = handovers.waiting(platform, external_userid)
+    return one.taker if one else ""
 
 
 def _last(platform: Platform, external_userid: str) -> dict[str, Any] | None:

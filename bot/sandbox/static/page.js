@@ -95,6 +95,7 @@ function drawMore(customer) {
     ...Object.entries(state.guides).slice(0, 1).map(([userid, name]) => item(
       word("take", { name }), { act: "take", userid })),
     item(word("end"), { act: "end" }),
+    ...(customer.handover ? [item(word("refuseHandover"), { act: "refuse_handover" })] : []),
     ...customer.friends.flatMap((pair) => (pair.half
       ? [item(word("confirm", { name: state.guides[pair.userid] }), { act: "confirm", userid: pair.userid })]
       : [item(word("leave"), { act: "leave", userid: pair.userid }),
