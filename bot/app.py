@@ -43,6 +43,7 @@ from bot.dialogue.pulling import Puller, Reconciler, request_pulls
 from bot.dialogue.teaching import Teaching
 from bot.groups.groups import Groups
 from bot.nlu import Trainer
+from bot.outreach.journey_shelf import JourneyShelf
 from bot.outreach.outreach import Outreach, Ties
 from bot.outreach.plans import SHIPPED_JOURNEYS, load_plans
 from bot.outreach.touch_history import KIND, touches
@@ -274,11 +275,18 @@ class Bot:
         """Outreach is off until an operator has looked at the plans."""
         ground = self.ground
         self.outreach: Outreach | None = None
+        variables = shop_variables(ground.settings.shop)
+        self.journeys = JourneyShelf(
+            ground.database,
+            ground.clock,
+            ground.settings,
+            variables=variables,
+            stages=ground.funnel.names,
+        )
         if (KIND, touches) not in SOURCES:
             SOURCES.append((KIND, touches))
         if not ground.settings.outreach.enabled:
             return
-        variables = shop_variables(ground.settings.shop)
         plans = load_plans(ground.settings, variables=variables, stages=ground.funnel.names)
         ties = Ties(
             client=self.client,
@@ -291,6 +299,7 @@ class Bot:
             on_send=self.outbox.nudge,
             on_notice=self.notices.nudge,
             on_tags=self.contacts.tag_jobs.nudge,
+            shelf=self.journeys,
         )
         self.outreach = Outreach(ground.database, ground.clock, ground.settings, plans, ties)
 
@@ -363,6 +372,7 @@ class Bot:
         app[keys.CONVERSATIONS] = self.conversations
         app[keys.HUB] = self.hub
         app[keys.OUTREACH] = self.outreach
+        app[keys.JOURNEYS] = self.journeys
         app.on_shutdown.append(self._close_streams)
         return app
 

@@ -17,6 +17,7 @@ from pydantic import (
 )
 
 from bot.customers.greeting_content import GreetingContent
+from bot.customers.written import Written
 from bot.wecom.contact_ways import MOST_LINK_STAFF
 
 CONTACT_WAY, LINK = "contact_way", "link"
@@ -76,18 +77,16 @@ class Shift(BaseModel):
         return self
 
 
-class ChannelFields(BaseModel):
+class ChannelFields(Written):
     """What can be changed later."""
-
-    model_config = ConfigDict(extra="forbid")
 
     name: Name
     guides: Annotated[Guides, Field(min_length=1)]
-    backups: Guides = []
+    backups: Guides = Field(default_factory=list)
     shifts: list[Shift] = Field([], max_length=50)
     daily_cap: int | None = Field(None, ge=1, le=100_000)
-    caps: dict[str, Annotated[int, Field(ge=0, le=100_000)]] = {}
-    tags: Tags = []
+    caps: dict[str, Annotated[int, Field(ge=0, le=100_000)]] = Field(default_factory=dict)
+    tags: Tags = Field(default_factory=list)
     remark: str = Field("", max_length=30)
     skip_verify: bool = True
     greeting: GreetingContent = GreetingContent()
@@ -115,10 +114,8 @@ class ChannelDraft(ChannelFields):
         return self
 
 
-class ChannelPatch(BaseModel):
+class ChannelPatch(Written):
     """Only what is given changes."""
-
-    model_config = ConfigDict(extra="forbid")
 
     name: Name | None = None
     guides: Annotated[Guides, Field(min_length=1)] | None = None

@@ -6,8 +6,9 @@ import re
 from collections.abc import Collection, Mapping
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import ConfigDict, Field, field_validator, model_validator
 
+from bot.customers.written import Written
 from bot.errors import GiveUp
 from bot.wecom.contact_ways import MOST_ATTACHMENTS, MOST_TEXT_BYTES
 
@@ -20,7 +21,7 @@ _RAW = frozenset({"image", "video", "file", "link", "miniprogram"})
 Text = Annotated[str, Field(max_length=1300)]
 
 
-class GreetingContent(BaseModel):
+class GreetingContent(Written):
     """A channel's own words; without `returning_text` or `shared_text` a lead is put before."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)

@@ -24,6 +24,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.customers.directory import Wanted, matching
 from bot.customers.greeting_content import GreetingContent
+from bot.customers.written import Written
 from bot.errors import NotFound, Unprocessable
 from bot.store.segment_tables import CustomerSegment
 from bot.store.tables import Conversation, Customer
@@ -91,10 +92,10 @@ class Group(BaseModel):
         )
 
 
-class Rule(BaseModel):
+class Rule(Written):
     """Groups of which all (`every`) or one must hold; groups may hold groups."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(frozen=True)
 
     every: bool = True
     groups: list[Group] = Field(default_factory=list, max_length=MOST_GROUPS)

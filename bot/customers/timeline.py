@@ -167,7 +167,12 @@ async def _stages(
         Entry(
             Place(row.at, "stage", row.id),
             f"进入阶段 {row.to_stage}",
-            {"from": row.from_stage, "to": row.to_stage, "cause": row.cause},
+            {
+                "from": row.from_stage,
+                "to": row.to_stage,
+                "cause": row.cause,
+                **({"detail": row.detail} if row.detail else {}),
+            },
         )
         for row in rows
     ]

@@ -8,8 +8,8 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
+from bot.customers.written import Written
 from bot.groups.profiles import Tags
-from bot.groups.written import Written
 from bot.wecom.group_chats import MOST_GROUPS_A_CODE, MOST_MEMBERS
 
 

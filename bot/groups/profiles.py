@@ -9,10 +9,10 @@ from pydantic import AfterValidator, Field
 from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from bot.customers.written import Written
 from bot.errors import NotFound
 from bot.groups.group_rows import locked_group
 from bot.groups.segments import Segments
-from bot.groups.written import Written
 from bot.store.database import Database
 from bot.store.group_tables import CustomerGroup, GroupTag
 

@@ -16,11 +16,11 @@ from bot import loggers
 from bot.clock import Clock
 from bot.customers.greeting_content import check_attachment
 from bot.customers.greeting_media import GreetingMedia
+from bot.customers.written import Written
 from bot.errors import Conflict, GiveUp, NotFound, UnknownOutcome, Unprocessable, WeComError
 from bot.groups.kf_door import KfDoor
 from bot.groups.segments import Segments
 from bot.groups.wording import KF_LINK, check_text, check_variables, known_names, render
-from bot.groups.written import Written
 from bot.store.database import Database
 from bot.store.group_tables import GroupTemplate, TemplateStatus
 from bot.wecom.client import WeComClient

@@ -18,6 +18,7 @@ from bot.dialogue.conversations import Conversations
 from bot.dialogue.decisions import Decisions
 from bot.dialogue.teaching import Teaching
 from bot.groups.groups import Groups
+from bot.outreach.journey_shelf import JourneyShelf
 from bot.outreach.outreach import Outreach
 from bot.settings import Settings
 from bot.store.database import Database
@@ -52,5 +53,6 @@ CONVERSATIONS = web.AppKey("conversations", Conversations)
 TEACHING = web.AppKey("teaching", Teaching)
 TRAIN = web.AppKey("train", Train)
 HUB = web.AppKey("hub", Hub)
+JOURNEYS = web.AppKey("journeys", JourneyShelf)
 OUTREACH: web.AppKey[Outreach | None] = web.AppKey("outreach")
 METRICS = web.AppKey("metrics", Metrics)

@@ -269,3 +269,18 @@ async def test_a_link_that_cannot_be_paid_for_says_so(
     script.will("externalcontact/customer_acquisition/create_link", 41095)
     with pytest.raises(GiveUp, match="获客链接"):
         await channels.create(draft(kind="link"))
+
+
+async def test_a_pause_hands_the_code_to_the_backups_until_it_ends(room: Room) -> None:
+    named = draft(name="双十一", guides=[QING], backups=[TANG])
+    channel = await room.channels.create(named)
+    paused = await room.channels.pause(channel.id, by="li", reason="活动结束")
+    assert (paused.status, paused.paused_by, paused.pause_reason) == ("active", "li", "活动结束")
+    assert room.way(channel)["user"] == [TANG]
+    room.clock.turn(days=2)
+    await room.channels.tend()
+    assert room.way(channel)["user"] == [TANG]
+    assert (await room.channels.pause(channel.id, by="wang")).paused_by == "li"
+    resumed = await room.channels.resume(channel.id)
+    assert resumed.paused_at is None
+    assert room.way(channel)["user"] == [QING]

@@ -18,10 +18,12 @@ from bot.customers.acquaintance import Acquaintance
 from bot.customers.aftercare import Aftercare
 from bot.customers.funnel import load_funnel
 from bot.customers.greeting_case import read_case
+from bot.customers.greeting_content import GreetingContent
 from bot.customers.greeting_media import GreetingMedia
 from bot.customers.greetings import Greeter, Verdict, record
 from bot.customers.new_friends import note_new_friends
-from bot.customers.shop_greetings import ShopGreetings
+from bot.customers.segments import About, Condition, Group, Rule, save_segment
+from bot.customers.shop_greetings import GreetingEdit, ShopGreetings
 from bot.delivery.media import MediaLibrary
 from bot.settings import GreetingSettings
 from bot.store.channel_tables import (
@@ -185,6 +187,41 @@ async def test_a_new_friend_is_greeted_in_the_channels_words(lane: Lane) -> None
     [enrolment] = await lane.rows(Enrolment)
     assert (enrolment.journey, enrolment.external_userid) == ("newcomer", "wm_a")
     assert await lane.rows(GuideNotice) == []
+
+
+async def test_after_the_channel_come_saved_segments_and_then_the_edited_default(
+    lane: Lane,
+) -> None:
+    await lane.channel("poster")
+    await lane.channel("bare", greeting={}, tags=["妈妈"], name="宝妈活动")
+    mothers = Rule(groups=[Group(conditions=[Condition(about=About.TAG, value="妈妈")])])
+    async with lane.database.write() as session:
+        number = await save_segment(session, "宝妈", mothers, by="li", now=START)
+    book = ShopGreetings(lane.database, lane.clock, GreetingSettings(), {"shop_name"})
+    await book.edit_segment(number, GreetingContent(text="宝妈你好，这里是{shop_name}"), by="li")
+    await book.edit(GreetingEdit(text="改过的默认话"), by="li")
+    await lane.arrive(
+        added("wm_a", state="poster", code="1"),
+        added("wm_b", state="bare", code="2"),
+        added("wm_c", code="3"),
+    )
+    await lane.work()
+    said = {body["welcome_code"]: body["text"]["content"] for body in lane.greeted}
+    assert said == {
+        "1": "来自海报的亲，欢迎",
+        "2": "宝妈你好，这里是暖屿生活馆",
+        "3": "改过的默认话",
+    }
+
+
+async def test_a_paused_channel_greets_as_the_shop_and_enrols_nobody(lane: Lane) -> None:
+    await lane.channel(journey="newcomer", tags=["门店"], paused_at=START)
+    await lane.arrive(added(state="c1"))
+    await lane.work(default_text="店里的话")
+    assert lane.texts == ["店里的话"]
+    assert await lane.rows(Enrolment) == []
+    [job] = await lane.rows(TagJob)
+    assert job.names == ["门店"]
 
 
 async def test_copies_of_one_event_greet_once(lane: Lane) -> None:

@@ -11,10 +11,12 @@ from sqlalchemy import func, select
 
 from bot.customers.channel_draft import ChannelDraft, ChannelPatch
 from bot.customers.channel_posters import CONTENT_TYPES, Format
-from bot.errors import NotFound, Unprocessable, WeComError
+from bot.errors import Conflict, NotFound, Unprocessable, WeComError
 from bot.store.channel_tables import Channel, Greeting, GreetingOutcome
-from bot.web.api.endpoint import Body, Endpoint, path_id, read_query
+from bot.web.api.endpoint import Body, Endpoint, Nothing, path_id, read_query
 from bot.web.keys import CHANNELS, DATABASE, POSTERS, SETTINGS
+
+BY_API = "api"
 
 
 class ChannelQuery(Body):
@@ -45,6 +47,10 @@ class ChannelView(BaseModel):
     greeting: dict[str, Any]
     journey: str | None
     friends: int
+    paused: bool
+    paused_at: datetime | None
+    paused_by: str | None
+    pause_reason: str | None
     created_at: datetime
     updated_at: datetime
 
@@ -57,6 +63,10 @@ class ChannelList(BaseModel):
 class Deleted(BaseModel):
     id: int
     status: str = "deleted"
+
+
+class PauseBody(Body):
+    reason: str = Field("", max_length=200)
 
 
 class PosterQuery(Body):
@@ -122,6 +132,17 @@ async def change(request: web.Request, query: object, body: ChannelPatch) -> Cha
 async def delete(request: web.Request, query: object, body: None) -> Deleted:
     await request.app[CHANNELS].delete(path_id(request))
     return Deleted(id=path_id(request))
+
+
+async def pause(request: web.Request, query: object, body: PauseBody) -> ChannelView:
+    channel = await request.app[CHANNELS].pause(
+        path_id(request), by=BY_API, reason=body.reason.strip()
+    )
+    return await _view(request, channel)
+
+
+async def resume(request: web.Request, query: object, body: Nothing) -> ChannelView:
+    return await _view(request, await request.app[CHANNELS].resume(path_id(request)))
 
 
 async def draw(request: web.Request) -> web.Response:
@@ -194,6 +215,10 @@ def _shown(request: web.Request, channel: Channel, friends: int) -> ChannelView:
         greeting=channel.greeting,
         journey=channel.journey,
         friends=friends,
+        paused=channel.paused_at is not None,
+        paused_at=channel.paused_at and channel.paused_at.astimezone(zone),
+        paused_by=channel.paused_by,
+        pause_reason=channel.pause_reason,
         created_at=channel.created_at.astimezone(zone),
         updated_at=channel.updated_at.astimezone(zone),
     )
@@ -254,6 +279,24 @@ ENDPOINTS = (
         delete,
         "删除渠道和它的活码",
         Deleted,
+        errors=(NotFound, WeComError),
+    ),
+    Endpoint(
+        "POST",
+        "/channels/{id}/pause",
+        pause,
+        "暂停渠道：活码由后备导购接待（没有后备则不换人），不再用它的欢迎语和旅程；标签照打",
+        ChannelView,
+        body=PauseBody,
+        errors=(NotFound, Conflict, Unprocessable, WeComError),
+    ),
+    Endpoint(
+        "POST",
+        "/channels/{id}/resume",
+        resume,
+        "恢复暂停的渠道",
+        ChannelView,
+        body=Nothing,
         errors=(NotFound, WeComError),
     ),
     Endpoint(

@@ -12,7 +12,8 @@ from sqlalchemy import select
 from bot.customers.directory import Wanted, guides_of, page
 from bot.customers.opt_outs import OptOutSource, opt_in, opt_out
 from bot.customers.same_person import same_person
-from bot.errors import BadRequest, NotFound, Unprocessable
+from bot.customers.stages import move_by_hand
+from bot.errors import BadRequest, Conflict, NotFound, Unprocessable
 from bot.store.contact_tables import ContactCard
 from bot.store.tables import Conversation, Customer, StageMove
 from bot.web.api.cursors import read_cursor, write_cursor
@@ -89,6 +90,22 @@ class CustomerQuery(Body):
 
 class OptOutBody(Body):
     reason: str = Field("", max_length=200)
+
+
+class StageBody(Body):
+    """`seen` is the stage that the caller saw; another one by now is refused with 409."""
+
+    to: str = Field(max_length=32)
+    reason: str = Field(min_length=1, max_length=150)
+    seen: str | None = Field(None, max_length=32)
+    by: str = Field("", max_length=64)
+
+
+class StageView(BaseModel):
+    external_userid: str
+    stage: str
+    stage_label: str
+    changed: bool
 
 
 class OptOutView(BaseModel):
@@ -198,6 +215,27 @@ async def show_customer(request: web.Request, query: object, body: None) -> Cust
     )
 
 
+async def move_customer(request: web.Request, query: object, body: StageBody) -> StageView:
+    external_userid, now = path_customer(request), request.app[CLOCK].now()
+    async with request.app[DATABASE].write() as session:
+        changed = await move_by_hand(
+            session,
+            external_userid,
+            to=body.to,
+            by=body.by or BY_API,
+            reason=body.reason,
+            funnel=request.app[FUNNEL],
+            now=now,
+            seen=body.seen,
+        )
+    return StageView(
+        external_userid=external_userid,
+        stage=body.to,
+        stage_label=request.app[FUNNEL].label(body.to),
+        changed=changed,
+    )
+
+
 async def opt_customer_out(request: web.Request, query: object, body: OptOutBody) -> OptOutView:
     external_userid = path_customer(request)
     async with request.app[DATABASE].write() as session:
@@ -264,6 +302,15 @@ ENDPOINTS = (
         "一位客户：资料、漏斗阶段与经过、标签、跟进的导购、会话、是否退订",
         CustomerView,
         errors=(NotFound,),
+    ),
+    Endpoint(
+        "POST",
+        "/customers/{external_userid}/stage",
+        move_customer,
+        "手动调整漏斗阶段，写明原因；已成交的客户不会退回，手动调错的可以手动改回",
+        StageView,
+        body=StageBody,
+        errors=(NotFound, Conflict, Unprocessable),
     ),
     Endpoint(
         "POST",

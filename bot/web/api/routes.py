@@ -16,10 +16,13 @@ from bot.web.api import (
     customers,
     dead_letters,
     events,
+    greetings,
     group_greetings,
     groups,
+    journeys,
     nlu,
     outreach,
+    segments,
     suggestions,
     touches,
 )
@@ -35,6 +38,8 @@ ENDPOINTS = (
     *contacts.ENDPOINTS,
     *events.ENDPOINTS,
     *channels.ENDPOINTS,
+    *greetings.ENDPOINTS,
+    *segments.ENDPOINTS,
     *groups.ENDPOINTS,
     *group_greetings.ENDPOINTS,
     *conversations.ENDPOINTS,
@@ -42,6 +47,7 @@ ENDPOINTS = (
     *nlu.ENDPOINTS,
     *touches.ENDPOINTS,
     *outreach.ENDPOINTS,
+    *journeys.ENDPOINTS,
 )
 _DOCUMENT = f"{PREFIX}/openapi.json"
 _SIGNABLE = f"{PREFIX}/events"

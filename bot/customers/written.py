@@ -1,4 +1,4 @@
-"""What operators write about groups, as both databases can keep it."""
+"""What operators write, as both databases can keep it."""
 
 from __future__ import annotations
 
