@@ -16,6 +16,7 @@ from bot.outreach.attachments import MomentMedia
 from bot.outreach.cohorts import CohortBook
 from bot.outreach.dates import DateBook
 from bot.outreach.dispatching import Dispatcher
+from bot.outreach.journey_shelf import JourneyShelf
 from bot.outreach.listening import Listener
 from bot.outreach.planning import Planner
 from bot.outreach.plans import Plans
@@ -30,6 +31,8 @@ from bot.wecom.client import WeComClient
 
 Job = Callable[[], Awaitable[object]]
 _QUICKEST = 0.3
+_FOLLOW = 5
+"""Real seconds after which another replica's edit of a journey takes effect here, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +49,7 @@ class Ties:
     on_send: Callable[[], None] = lambda: None
     on_notice: Callable[[], None] = lambda: None
     on_tags: Callable[[], None] = lambda: None
+    shelf: JourneyShelf | None = None
 
 
 class Outreach:
@@ -55,6 +59,8 @@ class Outreach:
         self, database: Database, clock: Clock, settings: Settings, plans: Plans, ties: Ties
     ) -> None:
         self.plans = plans
+        if ties.shelf is not None:
+            ties.shelf.on_change = self.follow_shelf
         self._ties = ties
         self._speed = settings.clock.speed
         words = Wordsmith(plans, settings.outreach, ties.variables)
@@ -93,7 +99,13 @@ class Outreach:
 
     async def begin(self) -> None:
         """Before anything is received: what happened before outreach existed begins nothing."""
+        await self.follow_shelf()
         await self.listener.begin()
+
+    async def follow_shelf(self) -> None:
+        """Go by the journeys as operators have them now, here or in another replica."""
+        if self._ties.shelf is not None:
+            await self._ties.shelf.bring(self.plans)
 
     @property
     def loops(self) -> dict[str, Callable[[], Awaitable[None]]]:
@@ -104,6 +116,7 @@ class Outreach:
     def jobs(self) -> dict[str, tuple[float, Job]]:
         """What looks for due work every so many real seconds."""
         return {
+            "outreach: journeys": (_FOLLOW, self.follow_shelf),
             "outreach: hear": (self._every(2), self.listener.tick),
             "outreach: plan": (self._every(20), self.planner.tick),
             "outreach: send": (self._every(5), self.dispatcher.tick),

@@ -1,0 +1,364 @@
+"""Journeys as operators keep them: the files as the base, edits and switches on top."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from functools import cached_property
+from pathlib import Path
+
+from sqlalchemy import Select, func, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from bot import loggers
+from bot.clock import Clock
+from bot.errors import Conflict, NotFound, SettingsError, Unprocessable
+from bot.outreach.planning import TURN
+from bot.outreach.plans import PERSONAL, SHIPPED_JOURNEYS, Plans
+from bot.settings import Settings
+from bot.store.database import Database
+from bot.store.outreach_tables import JourneyChoice, JourneyVersion, JourneyWalk
+from scheduler import (
+    Journey,
+    JourneyError,
+    Overrides,
+    Problem,
+    SchedulerError,
+    load_journeys,
+    load_overrides,
+    parse_journeys,
+)
+from scheduler.reading.excerpts import folder_excerpts
+
+MOST_BYTES = 200_000
+_FILE = "旅程"
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """The journeys of the files and, by id, each one's file and own text."""
+
+    journeys: Mapping[str, Journey] = field(default_factory=dict)
+    texts: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Shelved:
+    """One journey as it stands: switched on or off, from its file or as version `number`.
+
+    `journey` is None while a saved text no longer reads; such a journey does not run.
+    """
+
+    id: str
+    journey: Journey | None
+    enabled: bool
+    number: int | None
+    file: str | None
+    changed_by: str = ""
+    changed_at: datetime | None = None
+    problems: tuple[Problem, ...] = ()
+
+    @property
+    def runs(self) -> bool:
+        return self.enabled and self.journey is not None
+
+
+class JourneyRefused(Unprocessable):
+    """旅程有误，没有保存。"""
+
+    def __init__(self, problems: Collection[Problem]) -> None:
+        self.problems = tuple(problems)
+        listed = [
+            {"file": one.file, "line": one.line, "fault": one.fault, "mend": one.mend}
+            for one in self.problems
+        ]
+        first = str(self.problems[0])
+        super().__init__(f"旅程有 {len(listed)} 处需要修改：{first}", problems=listed)
+
+
+class JourneyShelf:
+    """Reads, checks and keeps journeys; every saved text stays as a version."""
+
+    def __init__(
+        self,
+        database: Database,
+        clock: Clock,
+        settings: Settings,
+        *,
+        variables: Collection[str],
+        stages: Collection[str],
+        on_change: Callable[[], Awaitable[None]] | None = None,
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        self.place = settings.outreach.journeys or SHIPPED_JOURNEYS
+        self._calendar = settings.outreach.calendar
+        self._variables = (*variables, *PERSONAL)
+        self._stages = stages
+        self.on_change = on_change
+        self._checked: dict[tuple[str, int], Journey | tuple[Problem, ...]] = {}
+
+    @cached_property
+    def base(self) -> Base:
+        """What the files hold; raises `SettingsError` when they cannot be used."""
+        try:
+            book = load_journeys(self.place, stages=self._stages, variables=self._variables)
+            texts = folder_excerpts(self.place)
+        except (SchedulerError, OSError) as error:
+            raise SettingsError(f"旅程文件有误：\n{error}") from None
+        return Base({one.id: one for one in book}, texts)
+
+    @cached_property
+    def overrides(self) -> Overrides:
+        """The shop's own days."""
+        return load_overrides(self._calendar) if self._calendar else Overrides()
+
+    @property
+    def root(self) -> Path:
+        """Where images of journeys lie."""
+        return self.place if self.place.is_dir() else self.place.parent
+
+    def check(self, text: str, *, journey: str | None = None) -> Journey:
+        """The one journey of `text`; raises `JourneyRefused` with line and mend of each fault.
+
+        Give the id of the `journey` being edited: its id may not change.
+        """
+        if len(text.encode()) > MOST_BYTES:
+            size = MOST_BYTES // 1000
+            raise JourneyRefused(
+                [Problem(_FILE, None, journey, f"超过 {size} KB", "拆成几个旅程")]
+            )
+        try:
+            book = parse_journeys(
+                text,
+                file=f"{journey or _FILE}.yml",
+                root=self.root,
+                stages=self._stages,
+                variables=self._variables,
+            )
+        except JourneyError as error:
+            raise JourneyRefused(error.problems) from None
+        if len(book) != 1:
+            fault = f"这里有 {len(book)} 个旅程"
+            raise JourneyRefused([Problem(_FILE, None, None, fault, "一次保存一个旅程")])
+        found = book.journeys[0]
+        if journey is not None and found.id != journey:
+            line = _line_of_id(text)
+            fault, mend = f"编号从 {journey} 变成了 {found.id}", "改回原来的编号，或另存为新旅程"
+            raise JourneyRefused([Problem(f"{journey}.yml", line, found.id, fault, mend)])
+        return found
+
+    async def all(self) -> list[Shelved]:
+        """Every journey, those of the files first."""
+        base = await asyncio.to_thread(lambda: self.base)
+        async with self._database.read() as session:
+            return await self._shelved(session, base)
+
+    async def get(self, journey: str) -> Shelved:
+        """Raises `NotFound`."""
+        found = next((one for one in await self.all() if one.id == journey), None)
+        if found is None:
+            raise NotFound(f"没有编号为 {journey} 的旅程")
+        return found
+
+    async def text(self, journey: str, number: int | None = None) -> str:
+        """The YAML of a journey as it stands, or of version `number` (0: as in the files)."""
+        if number is None:
+            number = (await self.get(journey)).number or 0
+        if number == 0:
+            if journey not in self.base.texts:
+                raise NotFound(f"旅程 {journey} 没有随附的文件")
+            return self.base.texts[journey][1]
+        async with self._database.read() as session:
+            row = await session.scalar(_version(journey, number))
+        if row is None:
+            raise NotFound(f"旅程 {journey} 没有第 {number} 版")
+        return row.text
+
+    async def versions(self, journey: str) -> list[JourneyVersion]:
+        """The newest first."""
+        async with self._database.read() as session:
+            rows = await session.scalars(
+                select(JourneyVersion)
+                .where(JourneyVersion.journey == journey)
+                .order_by(JourneyVersion.number.desc())
+            )
+            return list(rows)
+
+    async def save(
+        self,
+        text: str,
+        *,
+        by: str,
+        journey: str | None = None,
+        seen: int | None = None,
+        note: str = "",
+    ) -> Shelved:
+        """Keep `text` as the newest version and go by it; a new journey starts switched off.
+
+        `journey` is the one being edited, None for a new one; `seen` the version (0: file) that
+        the editor started from. Raises `JourneyRefused`, and `Conflict` when somebody else was
+        faster or a new journey's id is taken.
+        """
+        checked = await asyncio.to_thread(self.check, text, journey=journey)
+        now = self._clock.now()
+        async with self._database.write() as session:
+            await self._database.alone(session, TURN)
+            choice = await session.get(JourneyChoice, checked.id)
+            known = choice is not None or checked.id in self.base.journeys
+            if journey is None and known:
+                raise Conflict(f"编号 {checked.id} 已经用过，请换一个编号")
+            if journey is not None and not known:
+                raise NotFound(f"没有编号为 {journey} 的旅程")
+            current = (choice.version if choice else None) or 0
+            if seen is not None and seen != current:
+                raise Conflict("别人刚保存了新的一版，请先看看再改", number=current)
+            number = 1 + (await session.scalar(_last(checked.id)) or 0)
+            session.add(
+                JourneyVersion(
+                    journey=checked.id,
+                    number=number,
+                    text=text,
+                    note=note[:200],
+                    saved_by=by,
+                    saved_at=now,
+                )
+            )
+            enabled = choice.enabled if choice else journey is not None
+            await self._choose(session, checked.id, enabled=enabled, version=number, by=by)
+            await _look_again(session, checked.id, now)
+        return await self._changed(checked.id)
+
+    async def switch(self, journey: str, *, enabled: bool, by: str) -> Shelved:
+        """Switched off, nothing begins, is planned or sent; on again, `catch_up` decides."""
+        now = await self.get(journey)
+        async with self._database.write() as session:
+            await self._database.alone(session, TURN)
+            await self._choose(session, journey, enabled=enabled, version=now.number, by=by)
+        return await self._changed(journey)
+
+    async def restore(self, journey: str, number: int, *, by: str) -> Shelved:
+        """Go by version `number` again (0: by the file); raises `JourneyRefused` if it no
+        longer fits."""
+        text = await self.text(journey, number)
+        await asyncio.to_thread(self.check, text, journey=journey)
+        now = await self.get(journey)
+        async with self._database.write() as session:
+            await self._database.alone(session, TURN)
+            version = number or None
+            await self._choose(session, journey, enabled=now.enabled, version=version, by=by)
+            await _look_again(session, journey, self._clock.now())
+        return await self._changed(journey)
+
+    async def bring(self, plans: Plans) -> bool:
+        """Let `plans` go by what is kept here now; whether that changed anything.
+
+        Under the turn of planning, so that nobody's journeys change in the midst of a page.
+        """
+        base = await asyncio.to_thread(lambda: self.base)
+        async with self._database.read() as session:
+            shelved = await self._shelved(session, base)
+        journeys = {one.id: one.journey for one in shelved if one.journey is not None}
+        paused = frozenset(one.id for one in shelved if not one.enabled)
+        if journeys == plans.journeys and paused == plans.paused:
+            return False
+        async with self._database.write() as session:
+            await self._database.alone(session, TURN)
+            plans.adopt(journeys, paused)
+        loggers.outreach.info("journeys changed", journeys=len(journeys), paused=len(paused))
+        return True
+
+    async def _changed(self, journey: str) -> Shelved:
+        if self.on_change is not None:
+            await self.on_change()
+        return await self.get(journey)
+
+    async def _choose(
+        self, session: AsyncSession, journey: str, *, enabled: bool, version: int | None, by: str
+    ) -> None:
+        choice = await session.get(JourneyChoice, journey)
+        if choice is None:
+            choice = JourneyChoice(journey=journey)
+            session.add(choice)
+        choice.enabled, choice.version = enabled, version
+        choice.changed_by, choice.changed_at = by, self._clock.now()
+
+    async def _shelved(self, session: AsyncSession, base: Base) -> list[Shelved]:
+        choices = {
+            row.journey: row
+            for row in await session.scalars(select(JourneyChoice).order_by(JourneyChoice.journey))
+        }
+        texts = await _texts(session, choices.values())
+        found = []
+        for name in [*base.journeys, *(one for one in choices if one not in base.journeys)]:
+            file = base.texts[name][0] if name in base.texts else None
+            one = Shelved(name, base.journeys.get(name), True, None, file)
+            if (choice := choices.get(name)) is not None:
+                one = replace(
+                    one,
+                    enabled=choice.enabled,
+                    number=choice.version,
+                    changed_by=choice.changed_by,
+                    changed_at=choice.changed_at,
+                )
+                if choice.version is not None:
+                    one = self._read(one, texts.get((name, choice.version), ""))
+            found.append(one)
+        return found
+
+    def _read(self, one: Shelved, text: str) -> Shelved:
+        """With the journey of a saved text, read once; it may not fit the shop any more."""
+        key = (one.id, one.number or 0)
+        if key not in self._checked:
+            try:
+                self._checked[key] = self.check(text, journey=one.id)
+            except JourneyRefused as error:
+                loggers.outreach.warning("a saved journey no longer reads", journey=one.id)
+                self._checked[key] = error.problems
+        known = self._checked[key]
+        if isinstance(known, Journey):
+            return replace(one, journey=known)
+        return replace(one, journey=None, problems=known)
+
+
+async def _look_again(session: AsyncSession, journey: str, now: datetime) -> None:
+    """The planner must see everybody under way: their next step may have another time now."""
+    await session.execute(
+        update(JourneyWalk)
+        .where(JourneyWalk.journey == journey, JourneyWalk.next_due > now)
+        .values(next_due=now)
+        .execution_options(synchronize_session=False)
+    )
+
+
+async def _texts(
+    session: AsyncSession, choices: Collection[JourneyChoice]
+) -> dict[tuple[str, int], str]:
+    wanted = [one.journey for one in choices if one.version is not None]
+    rows = await session.execute(
+        select(JourneyVersion.journey, JourneyVersion.number, JourneyVersion.text)
+        .join(
+            JourneyChoice,
+            (JourneyChoice.journey == JourneyVersion.journey)
+            & (JourneyChoice.version == JourneyVersion.number),
+        )
+        .where(JourneyVersion.journey.in_(wanted))
+    )
+    return {(str(row.journey), int(row.number)): str(row.text) for row in rows}
+
+
+def _version(journey: str, number: int) -> Select[JourneyVersion]:
+    return select(JourneyVersion).where(
+        JourneyVersion.journey == journey, JourneyVersion.number == number
+    )
+
+
+def _last(journey: str) -> Select[int | None]:
+    return select(func.max(JourneyVersion.number)).where(JourneyVersion.journey == journey)
+
+
+def _line_of_id(text: str) -> int | None:
+    lines = enumerate(text.splitlines(), start=1)
+    return next((at for at, line in lines if line.lstrip(" -").startswith("id:")), None)
