@@ -6,6 +6,7 @@ import asyncio
 import shutil
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -18,7 +19,12 @@ from bot.errors import SettingsError
 from bot.settings import LoggingSettings, Settings, load_settings
 
 if TYPE_CHECKING:
-    from bot.sandbox import SandboxSettings
+    from bot.clock import Clock
+    from bot.sandbox import Platform, SandboxSettings
+    from bot.sandbox.clock_walk import PassingTime
+
+_SESSION_HOURS = 24 * 30
+"""Nobody is signed out because the demo's clock was turned by a few days."""
 
 _WELCOME = """
 演示已就绪，两个页面：
@@ -30,6 +36,7 @@ _WELCOME = """
   1. 在手机页面里发「这件还有L码吗」「太贵了」「什么时候发货」
   2. 到工作台看推荐话术和理由，按 Enter 发送，按 E 改了再发，按 R 驳回
   3. 回到手机页面看回复；打开「故障开关」，看断网、重复推送时会怎样
+  4. 在手机页面「新客扫码加好友」，再按「下一天」：朋友圈一天一条，工作台「触达」里有全部安排
 
 Ctrl-C 停止；再次 make demo 从上次继续，make demo-reset 清空重来。
 """
@@ -58,17 +65,25 @@ def demo(
 
 
 async def _demo(port: int, sandbox_port: int, folder: Path, *, verbose: bool) -> None:
+    from bot.commands.demo_shop import live_the_first_days
+    from bot.commands.demo_time import SandboxClock, keep_up
+
     stop = stop_signal()
     platform = sandbox_settings(port, folder)
     settings = demo_settings(platform, port, sandbox_port, folder)
     logging = settings.logging if verbose else LoggingSettings(level="WARNING")
     loggers.configure(logging, secrets=known_secrets(settings))
-    say("正在启动（第一次需要训练语义模型，约半分钟）……")
+    say("正在启动（第一次要训练语义模型、过完店里的头三天，约一分钟）……")
     async with AsyncExitStack() as stack:
         stack.enter_context(quiet_once(stop))
-        await stack.enter_async_context(_platform(platform, sandbox_port))
-        password = await _console_password(settings.database.url, folder / "console-password")
-        await stack.enter_async_context(serving(settings))
+        inside, passing = await stack.enter_async_context(_platform(platform, sandbox_port))
+        clock = SandboxClock(inside)
+        password = await _console_password(
+            settings.database.url, clock, folder / "console-password"
+        )
+        bot = await stack.enter_async_context(serving(settings, clock=clock))
+        passing.companions.append(partial(keep_up, bot))
+        await live_the_first_days(bot, inside, passing)
         say(
             _WELCOME.format(
                 sandbox=f"http://127.0.0.1:{sandbox_port}/",
@@ -81,9 +96,8 @@ async def _demo(port: int, sandbox_port: int, folder: Path, *, verbose: bool) ->
         say("\n正在停止……")
 
 
-async def _console_password(url: str, kept_in: Path) -> str:
+async def _console_password(url: str, clock: Clock, kept_in: Path) -> str:
     """The demo's console password, made once and shown at every start."""
-    from bot.clock import SystemClock
     from bot.store.database import Database
     from bot.store.migrate import upgrade
     from bot.web.console.accounts import ensure_first_user, reset_password
@@ -93,7 +107,6 @@ async def _console_password(url: str, kept_in: Path) -> str:
     database = Database(url)
     try:
         await upgrade(database)
-        clock = SystemClock()
         password = await ensure_first_user(database, clock)
         password = password or await reset_password(database, clock, "admin")
     finally:
@@ -139,6 +152,8 @@ def demo_settings(
         "http": given.http.model_dump() | {"host": "127.0.0.1", "port": port},
         "database": {"url": f"sqlite+aiosqlite:///{folder / 'bot.db'}"},
         "wecom": given.wecom.model_dump() | wecom,
+        "outreach": given.outreach.model_dump() | {"enabled": True},
+        "console": given.console.model_dump() | {"session_hours": _SESSION_HOURS},
     }
     return Settings.model_construct(
         **{
@@ -149,15 +164,20 @@ def demo_settings(
 
 
 @asynccontextmanager
-async def _platform(settings: SandboxSettings, port: int) -> AsyncIterator[None]:
+async def _platform(
+    settings: SandboxSettings, port: int
+) -> AsyncIterator[tuple[Platform, PassingTime]]:
     from aiohttp import web
 
-    from bot.sandbox import create_app
+    from bot.commands.demo_shop import begin_in_the_past
+    from bot.sandbox import PLATFORM, create_app
+    from bot.sandbox.clock_control import TIME
 
-    settings_folder = settings.data_path.parent if settings.data_path else None
-    if settings_folder:
-        settings_folder.mkdir(parents=True, exist_ok=True)
-    runner = web.AppRunner(create_app(settings), access_log=None, shutdown_timeout=2)
+    if settings.data_path:
+        settings.data_path.parent.mkdir(parents=True, exist_ok=True)
+        begin_in_the_past(settings.data_path, settings.clock())
+    app = create_app(settings)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=2)
     await runner.setup()
     try:
         await web.TCPSite(runner, "127.0.0.1", port).start()
@@ -168,6 +188,6 @@ async def _platform(settings: SandboxSettings, port: int) -> AsyncIterator[None]
             "请先停掉它，或加 --sandbox-port 换一个端口"
         ) from None
     try:
-        yield
+        yield app[PLATFORM], app[TIME]
     finally:
         await runner.cleanup()

@@ -19,6 +19,9 @@ from bot.settings import Settings, load_settings
 if TYPE_CHECKING:
     from aiohttp import web
 
+    from bot.app import Bot
+    from bot.clock import Clock
+
 
 def add_to(app: typer.Typer) -> None:
     app.command("serve")(serve)
@@ -71,8 +74,8 @@ def quiet_once(stop: asyncio.Event) -> Iterator[None]:
 
 
 @asynccontextmanager
-async def serving(settings: Settings) -> AsyncIterator[None]:
-    """A whole bot, listening, for as long as the block runs."""
+async def serving(settings: Settings, *, clock: Clock | None = None) -> AsyncIterator[Bot]:
+    """A whole bot, listening, for as long as the block runs; by a `clock` of its own if given."""
     gc.disable()  # what a start makes, stays
     from bot.outreach.rehearsal_clock import service_clock
     from bot.running import open_bot, running
@@ -80,7 +83,9 @@ async def serving(settings: Settings) -> AsyncIterator[None]:
 
     async with AsyncExitStack() as stack:
         stack.callback(gc.enable)
-        bot = await stack.enter_async_context(open_bot(settings, clock=service_clock(settings)))
+        bot = await stack.enter_async_context(
+            open_bot(settings, clock=clock or service_clock(settings))
+        )
         password = await ensure_first_user(bot.ground.database, bot.ground.clock)
         await stack.enter_async_context(running(bot))
         await stack.enter_async_context(listening(bot.application(), settings))
@@ -95,7 +100,7 @@ async def serving(settings: Settings) -> AsyncIterator[None]:
                 f"\n工作台 {address}/console/inbox 的首个账号：admin\n"
                 f"密码（只显示这一次）：{password}\n"
             )
-        yield
+        yield bot
 
 
 @asynccontextmanager

@@ -1,0 +1,154 @@
+"""The demo's first days: channels, friends who came by them, and what went out to them since."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime, time, timedelta
+from pathlib import Path
+
+from sqlalchemy import select
+
+from bot.app import Bot
+from bot.commands.demo_time import settled
+from bot.customers.channel_draft import ChannelDraft
+from bot.errors import BotError
+from bot.sandbox import CUSTOMERS, GUIDES, Platform
+from bot.sandbox.clock_walk import PassingTime
+from bot.sandbox.meetings import newcomer, scan
+from bot.sandbox.storage import Store
+from bot.store.tables import Suggestion, SuggestionStatus
+from scheduler.calendars import SHANGHAI
+
+LIVED_DAYS = 3
+_FACT = "demo_lived"
+_OPENED_DAYS_AGO = 200
+_MORNING = time(9, 40)
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """A channel of the sample shop."""
+
+    name: str
+    tags: tuple[str, ...]
+    greeting: str
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """Somebody who scans a code, and what they ask later, so many hours after."""
+
+    after: timedelta
+    door: int
+    nickname: str
+    asks: str = ""
+    wait: timedelta = timedelta(hours=3)
+
+
+DOORS = (
+    Door(
+        "门店收银台",
+        ("门店客",),
+        "{customer_name}您好，我是{shop_name}的{guide_name}。今天看中的款，尺码拿不准随时问我。",
+    ),
+    Door(
+        "宝妈交流会海报",
+        ("宝妈",),
+        "{customer_name}您好，我是{guide_name}，自己也带娃。家居服、床品怎么选怎么洗，问我就行。",
+    ),
+    Door(
+        "包裹感谢卡",
+        (),
+        "{customer_name}您好，谢谢您的订单。到货有任何问题，直接找我{guide_name}，不用排队。",
+    ),
+)
+_DAY = timedelta(days=1)
+ARRIVALS = (
+    Arrival(timedelta(minutes=20), 0, "禾禾", "你们家羽绒服会跑绒吗"),
+    Arrival(timedelta(hours=2), 1, "豆豆妈"),
+    Arrival(timedelta(hours=6), 2, "阿澈"),
+    Arrival(_DAY + timedelta(hours=1), 0, "Lina"),
+    Arrival(_DAY + timedelta(hours=3), 1, "小满妈妈", "床笠有1米5的吗", timedelta(hours=22)),
+    Arrival(_DAY + timedelta(hours=7), 2, "老周"),
+    Arrival(2 * _DAY + timedelta(hours=2), 0, "西西"),
+    Arrival(2 * _DAY + timedelta(hours=5), 1, "糯米妈"),
+)
+
+
+def begin_in_the_past(path: Path, now: datetime) -> None:
+    """Let a sandbox that does not exist yet begin some days ago, so that they can be lived."""
+    if path.exists():
+        return
+    store = Store(path)
+    store.remember("clock_ahead_seconds", str(-_lived(now).total_seconds()))
+    opened = now - timedelta(days=_OPENED_DAYS_AGO)
+    store.remember("opened_at", str(int(opened.timestamp())))
+    store.remember(_FACT, "no")
+    store.close()
+
+
+def _lived(now: datetime) -> timedelta:
+    """From the first morning until now."""
+    local = now.astimezone(SHANGHAI)
+    first = datetime.combine(local.date() - timedelta(days=LIVED_DAYS), _MORNING, local.tzinfo)
+    return now - first
+
+
+async def live_the_first_days(bot: Bot, platform: Platform, passing: PassingTime) -> None:
+    """At the first start ever: friends come, ask, and are cared for until it is today."""
+    if platform.store.fact(_FACT) != "no":
+        return
+    with suppress(BotError):
+        await bot.contacts.sync.tick()
+        doors = [await _open(bot, door) for door in DOORS]
+        await _live(bot, platform, passing, doors)
+    platform.clock.offset = timedelta()
+    platform.keep_clock()
+    platform.store.remember(_FACT, "yes")
+
+
+async def _open(bot: Bot, door: Door) -> str:
+    draft = ChannelDraft.model_validate(
+        {
+            "name": door.name,
+            "guides": list(GUIDES),
+            "tags": list(door.tags),
+            "remark": door.name,
+            "greeting": {"text": door.greeting},
+        }
+    )
+    return (await bot.channels.create(draft)).state
+
+
+async def _live(bot: Bot, platform: Platform, passing: PassingTime, doors: list[str]) -> None:
+    first = platform.clock()
+    plot = [(one.after, one, "") for one in ARRIVALS]
+    plot += [(one.after + one.wait, one, one.asks) for one in ARRIVALS if one.asks]
+    ids: dict[str, str] = {}
+    for after, one, asks in sorted(plot, key=lambda each: each[0]):
+        await passing.let(max(first + after - platform.clock(), timedelta()))
+        if asks:
+            await _ask(bot, platform, passing, ids[one.nickname], asks)
+            continue
+        ids[one.nickname] = newcomer(platform, one.nickname)
+        scan(platform, ids[one.nickname], config_id=doors[one.door])
+        await settled(bot)
+    await passing.let(max(-platform.clock.offset, timedelta()))
+    platform.customer_writes(CUSTOMERS[0].external_userid, "这件羽绒服还有L码吗")
+
+
+async def _ask(bot: Bot, platform: Platform, passing: PassingTime, who: str, text: str) -> None:
+    """A customer asks, and a guide takes the first suggestion."""
+    platform.customer_writes(who, text)
+    await settled(bot)
+    await passing.let(timedelta(minutes=1))
+    pending = select(Suggestion.id).where(
+        Suggestion.external_userid == who, Suggestion.status == SuggestionStatus.PENDING
+    )
+    async with bot.ground.database.read() as session:
+        found = list(await session.scalars(pending))
+    for suggestion_id in found:
+        with suppress(BotError):
+            await bot.decisions.approve(suggestion_id, by="admin")
+    await passing.let(timedelta(minutes=1))
