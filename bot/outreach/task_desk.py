@@ -1,4 +1,4 @@
-"""Tasks that wait for a person: nobody can tell whether WeCom made them."""
+"""Tasks as a person sees them, and decides on those that nobody can tell about."""
 
 from __future__ import annotations
 
@@ -33,8 +33,17 @@ class TaskDesk:
         async with self._database.read() as session:
             return (await session.scalars(query)).all()
 
-    async def decide(self, task_id: int, *, happened: bool) -> OutreachTask:
-        """Made after all: its touches count as sent. Not made: it is called again, once.
+    async def get(self, task_id: int) -> OutreachTask:
+        """Raises `NotFound`."""
+        async with self._database.read() as session:
+            task = await session.get(OutreachTask, task_id)
+        if task is None:
+            raise NotFound(f"没有编号为 {task_id} 的任务")
+        return task
+
+    async def decide(self, task_id: int, *, happened: bool, repeat: bool = True) -> OutreachTask:
+        """Made after all: its touches count as sent. Not made: it is called again, once, or
+        dropped for good.
 
         Raises `NotFound`, or `AlreadyDecided` when its outcome is known.
         """
@@ -45,8 +54,10 @@ class TaskDesk:
                 raise NotFound(f"没有编号为 {task_id} 的任务")
             if task.phase != TaskPhase.UNKNOWN:
                 raise AlreadyDecided("这个任务的结果已经清楚，不需要再判断")
-            touches = update(TouchRow).where(
-                TouchRow.task_id == task_id, TouchRow.status == TouchState.UNKNOWN
+            touches = (
+                update(TouchRow)
+                .where(TouchRow.task_id == task_id, TouchRow.status == TouchState.UNKNOWN)
+                .execution_options(synchronize_session=False)
             )
             if happened:
                 task.phase, task.poll_at = TaskPhase.DONE, None
@@ -56,6 +67,13 @@ class TaskDesk:
                         sent_at=task.called_at or now,
                         explanation="由人工核对：企业微信里有这个任务",
                     )
+                )
+                return task
+            if not repeat:
+                task.phase, task.poll_at = TaskPhase.CANCELLED, None
+                task.error = "由人工核对：没有建成，不再发送"
+                await session.execute(
+                    touches.values(status=TouchState.CANCELLED, explanation=task.error)
                 )
                 return task
             task.phase, task.state, task.error = TaskPhase.NEW, WorkState.READY, None

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot import loggers
 from bot.clock import Clock
-from bot.errors import GiveUp, MendSettings, RetryLater, TellGuide, WeComError
+from bot.errors import Conflict, GiveUp, MendSettings, RetryLater, TellGuide, WeComError
 from bot.outreach.moment_results import MomentResults
 from bot.outreach.plans import Plans
 from bot.outreach.task_calls import end_touches
@@ -87,6 +87,47 @@ class TaskPoller:
                 await self._guarded(task)
         return looked_at
 
+    async def remind(self, task: OutreachTask) -> None:
+        """Remind the guides because a person asks; raises `Conflict` when it cannot be now."""
+        now = self._clock.now()
+        if task.phase != TaskPhase.ASKED or task.remote_id is None:
+            raise Conflict("这个任务现在不在等导购确认，不用提醒")
+        if len(_recent(task, now)) >= _MOST_REMINDERS:
+            raise Conflict(f"24 小时内已经提醒过 {_MOST_REMINDERS} 次，请稍后再提醒")
+        await self._remind(task, now)
+
+    async def cancel(self, task: OutreachTask, *, by: str) -> None:
+        """Take a task back because a person asks; who confirmed has sent, the others will not.
+
+        Raises `Conflict` when there is nothing to take back, or a call is under way.
+        """
+        if task.phase == TaskPhase.ASKED and task.remote_id is not None:
+            await self._cancel(task, f"由 {by} 取消", None)
+        elif task.phase != TaskPhase.NEW or not await self._take_back(task, by):
+            raise Conflict("这个任务已经结束，或正在提交，不能取消；请刷新后再看")
+
+    async def _take_back(self, task: OutreachTask, by: str) -> bool:
+        """Drop a task that WeCom was not asked for yet."""
+        async with self._database.write() as session:
+            dropped: Any = await session.execute(
+                update(OutreachTask)
+                .where(
+                    OutreachTask.id == task.id,
+                    OutreachTask.state == WorkState.READY,
+                    OutreachTask.called_at.is_(None),
+                )
+                .values(
+                    state=WorkState.FAILED,
+                    phase=TaskPhase.CANCELLED,
+                    finished_at=self._clock.now(),
+                    error=f"由 {by} 取消",
+                )
+                .execution_options(synchronize_session=False)
+            )
+            if dropped.rowcount:
+                await end_touches(session, task.id, TouchState.CANCELLED, f"由 {by} 取消")
+        return bool(dropped.rowcount)
+
     async def _take(self, task: OutreachTask, now: datetime) -> bool:
         async with self._database.write() as session:
             taken: Any = await session.execute(
@@ -140,6 +181,9 @@ class TaskPoller:
     async def _read_mass_send(self, task: OutreachTask) -> tuple[bool, bool]:
         """Whether the guide has sent, and whether nothing is left to learn."""
         members = confirmations(await self._client.mass_sends.members(task.remote_id or ""))
+        stand = {one.userid: one.sent for one in members}
+        if stand != task.guides:
+            await self._set(task, guides=stand)
         if not any(one.sent for one in members):
             return False, False
         waiting, cursor = 0, ""
@@ -197,7 +241,7 @@ class TaskPoller:
         return Rule(rows[0]) if rows[0] else None
 
     def _may_remind(self, task: OutreachTask, now: datetime) -> bool:
-        recent = [at for at in map(datetime.fromisoformat, task.reminders) if at > now - _DAY]
+        recent = _recent(task, now)
         last = max(recent, default=task.asked_at or now)
         span = self._plans.calendar.next_span(now)
         awake = span is not None and span.start <= now
@@ -216,7 +260,7 @@ class TaskPoller:
                 raise
         loggers.outreach.info("guides were reminded", task=task.id)
 
-    async def _cancel(self, task: OutreachTask, reason: str, rule: Rule) -> None:
+    async def _cancel(self, task: OutreachTask, reason: str, rule: Rule | None) -> None:
         """Cancelling twice is refused with a code that says it was cancelled before."""
         api = self._client.moments if task.kind == TaskKind.MOMENT else self._client.mass_sends
         try:
@@ -264,6 +308,11 @@ class TaskPoller:
                 task.phase = TaskPhase.UNKNOWN if called else TaskPhase.FAILED
                 state = TouchState.UNKNOWN if called else TouchState.FAILED
                 await end_touches(session, task.id, state, task.error or "多次重试没有成功")
+
+
+def _recent(task: OutreachTask, now: datetime) -> list[datetime]:
+    """When its guides were reminded within the last day."""
+    return [at for at in map(datetime.fromisoformat, task.reminders) if at > now - _DAY]
 
 
 async def _change(session: AsyncSession, task: OutreachTask, **values: Any) -> None:

@@ -7,12 +7,14 @@ from datetime import datetime
 from aiohttp import web
 from pydantic import BaseModel, Field
 
-from bot.errors import AlreadyDecided, NotFound
+from bot.errors import AlreadyDecided, Conflict, NotFound
 from bot.outreach.step_results import step_results
 from bot.outreach.task_desk import TaskDesk
+from bot.outreach.task_polling import TaskPoller
 from bot.store.outreach_tables import OutreachTask, TaskPhase
+from bot.web.api.customers import BY_API
 from bot.web.api.endpoint import Body, Endpoint, is_keepable, path_id
-from bot.web.keys import CLOCK, DATABASE, SETTINGS
+from bot.web.keys import CLOCK, DATABASE, OUTREACH, SETTINGS
 
 
 class TaskQuery(Body):
@@ -31,6 +33,8 @@ class TaskView(BaseModel):
     valid_until: datetime
     reminders: int
     error: str | None
+    remote_id: str | None
+    guides: dict[str, bool]
 
 
 class TaskList(BaseModel):
@@ -38,9 +42,10 @@ class TaskList(BaseModel):
 
 
 class Verdict(Body):
-    """Whether the task is there in WeCom's admin console."""
+    """Whether the task is there in WeCom's admin console; one that is not may be dropped."""
 
     happened: bool
+    repeat: bool = True
 
 
 class ArmView(BaseModel):
@@ -79,6 +84,8 @@ def _view(request: web.Request, task: OutreachTask) -> TaskView:
         valid_until=task.valid_until.astimezone(zone),
         reminders=len(task.reminders),
         error=task.error,
+        remote_id=task.remote_id,
+        guides={str(guide): bool(done) for guide, done in task.guides.items()},
     )
 
 
@@ -92,8 +99,29 @@ async def list_tasks(request: web.Request, query: TaskQuery, body: None) -> Task
 
 
 async def decide(request: web.Request, query: object, body: Verdict) -> TaskView:
-    task = await _desk(request).decide(path_id(request), happened=body.happened)
+    task = await _desk(request).decide(
+        path_id(request), happened=body.happened, repeat=body.repeat
+    )
     return _view(request, task)
+
+
+def _poller(request: web.Request) -> TaskPoller:
+    outreach = request.app[OUTREACH]
+    if outreach is None:
+        raise Conflict("触达没有开启：请把 outreach.enabled 设为 true 后重启")
+    return outreach.poller
+
+
+async def remind(request: web.Request, query: object, body: None) -> TaskView:
+    poller, desk = _poller(request), _desk(request)
+    await poller.remind(await desk.get(path_id(request)))
+    return _view(request, await desk.get(path_id(request)))
+
+
+async def cancel(request: web.Request, query: object, body: None) -> TaskView:
+    poller, desk = _poller(request), _desk(request)
+    await poller.cancel(await desk.get(path_id(request)), by=BY_API)
+    return _view(request, await desk.get(path_id(request)))
 
 
 async def show_results(request: web.Request, query: object, body: None) -> ResultView:
@@ -139,10 +167,26 @@ ENDPOINTS = (
         "POST",
         "/outreach-tasks/{id}/decide",
         decide,
-        "结果不明的任务，由人核对后决定：已建成，或重新提交",
+        "结果不明的任务，由人核对后决定：已建成；没有建成的，重新提交或不再发送",
         TaskView,
         body=Verdict,
         errors=(NotFound, AlreadyDecided),
+    ),
+    Endpoint(
+        "POST",
+        "/outreach-tasks/{id}/remind",
+        remind,
+        "提醒还没有确认的导购（24 小时内最多 3 次）",
+        TaskView,
+        errors=(NotFound, Conflict),
+    ),
+    Endpoint(
+        "POST",
+        "/outreach-tasks/{id}/cancel",
+        cancel,
+        "取消任务：已确认的不受影响，其余的不再发送",
+        TaskView,
+        errors=(NotFound, Conflict),
     ),
     Endpoint(
         "GET",
