@@ -24,7 +24,9 @@ from bot.web.api import (
     outreach,
     segments,
     suggestions,
+    touch_calendar,
     touches,
+    transfers,
 )
 from bot.web.api.endpoint import PREFIX, add_endpoints
 from bot.web.api.openapi import openapi
@@ -40,12 +42,14 @@ ENDPOINTS = (
     *channels.ENDPOINTS,
     *greetings.ENDPOINTS,
     *segments.ENDPOINTS,
+    *transfers.ENDPOINTS,
     *groups.ENDPOINTS,
     *group_greetings.ENDPOINTS,
     *conversations.ENDPOINTS,
     *dead_letters.ENDPOINTS,
     *nlu.ENDPOINTS,
     *touches.ENDPOINTS,
+    *touch_calendar.ENDPOINTS,
     *outreach.ENDPOINTS,
     *journeys.ENDPOINTS,
 )
