@@ -280,14 +280,26 @@ class MediaUpload(Base):
     expires_at: Mapped[datetime]
 
 
+class ConsoleRole(StrEnum):
+    """`operator` may do everything; `guide` talks to customers."""
+
+    OPERATOR = "operator"
+    GUIDE = "guide"
+
+
 class ConsoleUser(Base):
-    """Somebody who may open the console."""
+    """Somebody who may open the console, until `disabled_at`."""
 
     __tablename__ = "console_user"
 
     name: Mapped[str] = mapped_column(String(64), primary_key=True)
     password_hash: Mapped[str] = mapped_column(String(255))
+    role: Mapped[str] = mapped_column(
+        String(16), default=ConsoleRole.OPERATOR, server_default=ConsoleRole.OPERATOR
+    )
     created_at: Mapped[datetime]
+    signed_in_at: Mapped[datetime | None]
+    disabled_at: Mapped[datetime | None]
 
 
 class ConsoleSession(Base):
@@ -299,3 +311,13 @@ class ConsoleSession(Base):
     user: Mapped[str] = mapped_column(ForeignKey("console_user.name", ondelete="CASCADE"))
     csrf: Mapped[str] = mapped_column(String(64))
     expires_at: Mapped[datetime] = mapped_column(index=True)
+
+
+class ConsoleThrottle(Base):
+    """Failed sign-ins by a digest of the user's name or of the address."""
+
+    __tablename__ = "console_throttle"
+
+    key: Mapped[str] = mapped_column(String(64), primary_key=True)
+    failures: Mapped[int]
+    last_at: Mapped[datetime] = mapped_column(index=True)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections.abc import AsyncIterator
 from datetime import timedelta
@@ -106,21 +107,31 @@ async def test_guessing_is_slowed_down_more_and_more(shop: Shop, browser: Guide)
     assert (await browser.sign_in(shop.password)).status == 303
 
 
-def test_throttle_keeps_keys_apart_and_caps_the_wait() -> None:
+async def test_throttle_keeps_keys_apart_and_caps_the_wait(database: Database) -> None:
     clock = ManualClock(NOON)
-    throttle = Throttle(clock)
-    for _ in range(40):
+    throttle = Throttle(database, clock)
+    for _ in range(20):
         try:
-            throttle.attempt(["user admin", "address 1.2.3.4"])
+            await throttle.attempt(["user admin", "address 1.2.3.4"])
         except TooManyRequests as error:
             assert int(str(error.details["wait_seconds"])) <= LONGEST_WAIT.total_seconds() + 1
             clock.turn(seconds=LONGEST_WAIT.total_seconds() + 1)
     with pytest.raises(TooManyRequests):
-        [throttle.attempt(["address 1.2.3.4"]) for _ in range(2)]
-    throttle.attempt(["user other", "address 5.6.7.8"])
+        [await throttle.attempt(["address 1.2.3.4"]) for _ in range(2)]
+    await throttle.attempt(["user other", "address 5.6.7.8"])
     clock.turn(hours=2)
     for _ in range(FREE_FAILURES):
-        throttle.attempt(["user admin", "address 1.2.3.4"])
+        await throttle.attempt(["user admin", "address 1.2.3.4"])
+
+
+async def test_replicas_count_guesses_together(database: Database) -> None:
+    replicas = [Throttle(database, ManualClock(NOON)) for _ in range(2)]
+    ended = await asyncio.gather(
+        *(replicas[number % 2].attempt(["user admin"]) for number in range(FREE_FAILURES + 3)),
+        return_exceptions=True,
+    )
+    assert sum(isinstance(one, TooManyRequests) for one in ended) == 3
+    assert sum(one is None for one in ended) == FREE_FAILURES
 
 
 async def test_login_form_needs_its_own_cookie(shop: Shop, browser: Guide) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import aiohttp_jinja2
 from aiohttp import web
 
+from bot.store.tables import ConsoleRole
 from bot.web.console.desk import wording
 from bot.web.console.keys import ASSETS, SIGNED
 from bot.web.keys import SETTINGS
@@ -33,6 +34,7 @@ def page(
         "asset": request.app[ASSETS].url,
         "auto_send": request.app[SETTINGS].dialogue.auto_send,
         "user": signed.user if signed else "",
+        "operates": signed is not None and signed.role is ConsoleRole.OPERATOR,
         "csrf": signed.csrf if signed else "",
     }
     response = aiohttp_jinja2.render_template(

@@ -9,6 +9,7 @@ from urllib.parse import quote, urlsplit
 from aiohttp import web
 
 from bot.errors import BadRequest, BotError, Forbidden
+from bot.store.tables import ConsoleRole
 from bot.web.console.answers import hx_redirect, is_htmx, note
 from bot.web.console.keys import SIGNED
 from bot.web.console.sessions import COOKIE, find_session
@@ -19,6 +20,16 @@ CSRF_FIELD = "csrf"
 CSRF_HEADER = "X-CSRF-Token"
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _OPEN = ("/console/login", "/console/static/")
+_OF_GUIDES = (
+    "/console/inbox/",
+    "/console/suggestions/",
+    "/console/conversations/",
+    "/console/sends/",
+    "/console/events/",
+    "/console/customers/",
+    "/console/password/",
+    "/console/logout/",
+)
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -50,10 +61,19 @@ async def _guarded(request: web.Request, handler: Handler) -> web.StreamResponse
     request[SIGNED] = signed
     if request.method not in _SAFE:
         await _check_token(request, signed.csrf)
+    if not may_open(signed.role, request.path):
+        raise Forbidden("这里只有管理员能用；需要的话，请管理员在“账号”里给您开通")
     response = await handler(request)
     if not response.prepared:
         response.headers.setdefault("Cache-Control", "no-store")
     return response
+
+
+def may_open(role: ConsoleRole, path: str) -> bool:
+    """Guides talk to customers; what the shop says and whom it hires is for operators."""
+    if role is ConsoleRole.OPERATOR or path.rstrip("/") == "/console":
+        return True
+    return f"{path}/".startswith(_OF_GUIDES)
 
 
 def refuse_cross_site(request: web.Request) -> None:

@@ -9,7 +9,7 @@ from aiohttp import web
 
 from bot import loggers
 from bot.errors import TooManyRequests
-from bot.web.console.accounts import FIRST_USER, MAX_PASSWORD
+from bot.web.console.accounts import FIRST_USER, MAX_PASSWORD, note_sign_in
 from bot.web.console.answers import hx_redirect, is_htmx, page
 from bot.web.console.desk import wording
 from bot.web.console.guard import CSRF_FIELD, LOGIN, same_token
@@ -51,14 +51,15 @@ async def log_in(request: web.Request) -> web.Response:
         return _form(request, goal=goal, name=name, status=422, problem="login.empty")
     keys = (f"user {name}", f"address {request.remote}")
     try:
-        request.app[THROTTLE].attempt(keys)
+        await request.app[THROTTLE].attempt(keys)
     except TooManyRequests as error:
         wait = int(str(error.details["wait_seconds"]))
         return _form(request, goal=goal, name=name, status=429, wait=wait)
     if not await request.app[ACCOUNTS].check(request.app[DATABASE], name, password):
         loggers.web.warning("a sign-in was refused", address=request.remote)
         return _form(request, goal=goal, name=name, status=401, problem="login.wrong")
-    request.app[THROTTLE].forgive(keys)
+    await request.app[THROTTLE].forgive(keys)
+    await note_sign_in(request.app[DATABASE], request.app[CLOCK], name)
     return await _welcome(request, name, goal)
 
 
@@ -76,9 +77,7 @@ async def log_out(request: web.Request) -> web.Response:
 
 async def _welcome(request: web.Request, name: str, goal: str) -> web.Response:
     hours = request.app[SETTINGS].console.session_hours
-    token, _ = await open_session(
-        request.app[DATABASE], request.app[CLOCK], user=name, hours=hours
-    )
+    token = await open_session(request.app[DATABASE], request.app[CLOCK], user=name, hours=hours)
     response = web.Response(status=303, headers={"Location": goal})
     set_cookie(response, request, token, hours=hours)
     response.del_cookie(_PRE_COOKIE, path=LOGIN)

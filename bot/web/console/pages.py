@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bot.web.console import channels, customer, customers, greetings, groups, tags
+from bot.web.console import account_pages, channels, customer, customers, greetings, groups, tags
 
 PAGES = (
     *customers.ROUTES,
@@ -11,4 +11,5 @@ PAGES = (
     *groups.ROUTES,
     *tags.ROUTES,
     *greetings.ROUTES,
+    *account_pages.ROUTES,
 )

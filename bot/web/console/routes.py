@@ -16,7 +16,7 @@ from bot.web.console.guard import guard
 from bot.web.console.keys import ACCOUNTS, ASSETS, THROTTLE
 from bot.web.console.pages import PAGES
 from bot.web.console.throttle import Throttle
-from bot.web.keys import CLOCK
+from bot.web.keys import CLOCK, DATABASE
 
 TEMPLATES = Path(__file__).parent.parent / "templates"
 
@@ -59,7 +59,7 @@ def add_console(app: web.Application) -> None:
 
 
 async def _running(app: web.Application) -> AsyncIterator[None]:
-    app[THROTTLE] = Throttle(app[CLOCK])
+    app[THROTTLE] = Throttle(app[DATABASE], app[CLOCK])
     yield
 
 

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from aiohttp import web
-from sqlalchemy import delete
+from sqlalchemy import delete, select
 
 from bot.clock import Clock
 from bot.store.database import Database
-from bot.store.tables import ConsoleSession
+from bot.store.tables import ConsoleRole, ConsoleSession, ConsoleUser
 from bot.web.keys import SETTINGS
 
 COOKIE = "wecom_console"
@@ -24,28 +24,26 @@ class Signed:
     """Who is signed in, and the token that their unsafe requests must carry."""
 
     user: str
+    role: ConsoleRole
     csrf: str
     digest: str
 
 
-async def open_session(
-    database: Database, clock: Clock, *, user: str, hours: int
-) -> tuple[str, Signed]:
+async def open_session(database: Database, clock: Clock, *, user: str, hours: int) -> str:
     """A new session; returns the token for the cookie. Sweeps out what has expired."""
     token = secrets.token_urlsafe(32)
-    signed = Signed(user=user, csrf=secrets.token_urlsafe(32), digest=_digest(token))
-    now = clock.now()
+    digest, csrf, now = _digest(token), secrets.token_urlsafe(32), clock.now()
     async with database.write() as session:
         await session.execute(delete(ConsoleSession).where(ConsoleSession.expires_at <= now))
         session.add(
             ConsoleSession(
-                digest=signed.digest,
+                digest=digest,
                 user=user,
-                csrf=signed.csrf,
+                csrf=csrf,
                 expires_at=now + timedelta(hours=hours),
             )
         )
-    return token, signed
+    return token
 
 
 async def find_session(database: Database, clock: Clock, token: str | None) -> Signed | None:
@@ -54,11 +52,23 @@ async def find_session(database: Database, clock: Clock, token: str | None) -> S
 
 
 async def find_by_digest(database: Database, clock: Clock, digest: str) -> Signed | None:
+    """The session, unless it is over or its user may not sign in any more."""
     async with database.read() as session:
-        row = await session.get(ConsoleSession, digest)
-    if row is None or row.expires_at <= clock.now():
+        found = (
+            await session.execute(
+                select(ConsoleSession, ConsoleUser.role)
+                .join(ConsoleUser, ConsoleUser.name == ConsoleSession.user)
+                .where(
+                    ConsoleSession.digest == digest,
+                    ConsoleSession.expires_at > clock.now(),
+                    ConsoleUser.disabled_at.is_(None),
+                )
+            )
+        ).one_or_none()
+    if found is None:
         return None
-    return Signed(user=row.user, csrf=row.csrf, digest=row.digest)
+    row, role = found
+    return Signed(user=row.user, role=ConsoleRole(role), csrf=row.csrf, digest=row.digest)
 
 
 async def close_session(database: Database, digest: str) -> None:

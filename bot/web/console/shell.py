@@ -19,7 +19,9 @@ from bot.web.console.sessions import PATH, is_secure
 
 DONE = (
     "saved", "deleted", "created", "opted_out", "opted_in", "tagging", "confirmed", "picked",
-    "renamed", "dropped",
+    "renamed", "dropped", "disabled", "enabled", "role", "password", "paused", "resumed", "moved",
+    "handed", "restored", "switched_on", "switched_off", "reverted", "reminded", "called_off",
+    "decided",
 )  # fmt: skip
 _YEAR = 365 * 24 * 3600
 
