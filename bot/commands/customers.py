@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from bot.customers.sync_journey import SyncReport
     from bot.store.database import Database
 
-customer = typer.Typer(help="一位客户的资料：导出、删除", no_args_is_help=True)
+customer = typer.Typer(help="一位客户：导出资料、删除资料、转给另一位导购", no_args_is_help=True)
 tags = typer.Typer(help="客户标签：补建标签、预览自动标签", no_args_is_help=True)
 
 _LOOK_SECONDS = 0.5
@@ -123,6 +123,30 @@ def erase_command(
     say(f"已删除 {sum(counts.values())} 条记录")
 
 
+@customer.command("transfer")
+def transfer_command(
+    external_userid: Annotated[str, typer.Argument(help="客户的 external_userid")],
+    to: Annotated[str, typer.Option("--to", help="接手的导购 userid")],
+    giver: Annotated[
+        str | None, typer.Option("--from", help="转出的导购；只有一位导购跟进时可以不写")
+    ] = None,
+    message: Annotated[str, typer.Option("--message", help="转接完成后客户看到的话")] = "",
+    as_json: Json = False,
+) -> None:
+    """把一位客户转给另一位导购；24 小时后生效，客户可以拒绝。导购已离职的，自动走离职继承。
+
+    例：wecom-bot customer transfer wmXXXXXXXX --to lihua --message 以后由小李为您服务
+    """
+    row = asyncio.run(_transfer(external_userid, to, giver, message))
+    if as_json:
+        say_json(row)
+        return
+    if row["state"] == "waiting":
+        say(f"已开始转接：{row['handover']} → {row['takeover']}，24 小时后生效，客户可以拒绝")
+    else:
+        say(f"{row['handover']} → {row['takeover']}：{row['reason'] or row['state']}")
+
+
 @tags.command("apply")
 def apply_command(
     path: Annotated[
@@ -174,6 +198,23 @@ async def _erase(external_userid: str, reason: str) -> dict[str, int]:
 
     async with _database(load_settings()) as (database, clock):
         return await PersonalData(database, clock).erase(external_userid, by=_BY, reason=reason)
+
+
+async def _transfer(
+    external_userid: str, to: str, giver: str | None, message: str
+) -> dict[str, Any]:
+    async with _contacts() as contacts:
+        row = await contacts.transfers.begin(
+            external_userid, takeover=to, handover=giver, message=message, by=_BY
+        )
+    return {
+        "id": row.id,
+        "external_userid": row.external_userid,
+        "handover": row.handover,
+        "takeover": row.takeover,
+        "state": row.state,
+        "reason": row.reason,
+    }
 
 
 async def _apply(path: Path | None) -> list[str]:

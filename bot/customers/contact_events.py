@@ -20,6 +20,7 @@ from bot.customers.profiles import meet
 from bot.customers.same_person import lock_customer
 from bot.customers.tag_checks import want_check
 from bot.customers.tag_names import refresh_tag_names
+from bot.customers.transfer_rows import ENDINGS, end_transfers
 from bot.delivery.routing import Effect, EventRouter
 from bot.store.contact_tables import Follow, FollowEvent
 from bot.store.tables import Customer
@@ -85,6 +86,16 @@ class ContactEvents:
             channel=event.state,
             detail=_detail(event),
         )
+        if kind in ENDINGS:
+            await end_transfers(
+                session,
+                event.external_userid,
+                userid=event.userid,
+                kind=kind,
+                reason=_detail(event).get("reason", ""),
+                at=at,
+                now=self._clock.now(),
+            )
         if kind in _TELLS_MORE:
             await want_reading(session, event.external_userid, now=self._clock.now())
             self._on_reading()

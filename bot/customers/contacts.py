@@ -11,6 +11,7 @@ from bot.customers.contact_events import ContactEvents
 from bot.customers.contact_reading import ContactReader
 from bot.customers.corp_tags import TagBook
 from bot.customers.funnel import Funnel
+from bot.customers.guide_names import GuideNames
 from bot.customers.portrait_desk import PortraitDesk
 from bot.customers.remarks import Remarks
 from bot.customers.sync import Synchroniser
@@ -18,6 +19,7 @@ from bot.customers.sync_journey import GroupReading, Tools
 from bot.customers.tag_names import TagNameKeeper
 from bot.customers.tag_rules import SHIPPED_RULES, load_tag_rules
 from bot.customers.tagging import Tagger
+from bot.customers.transfers import Transfers
 from bot.delivery.routing import EventRouter
 from bot.delivery.worker import Worker
 from bot.settings import Settings
@@ -58,6 +60,8 @@ class Contacts:
         self.behaviour = BehaviourBook(database, clock, funnel)
         self.portraits = PortraitDesk(database, clock)
         self.remarks = Remarks(database, client, clock)
+        self.transfers = Transfers(database, client, clock)
+        self.guide_names = GuideNames(database, client, clock)
         self.tag_names = TagNameKeeper(database, clock)
         self.auto_tagger = AutoTagger(
             database,
@@ -100,5 +104,7 @@ class Contacts:
         return {
             "automatic tags": (15, self.auto_tagger.tick),
             "names of changed tags": (15, self.tag_names.tick),
+            "customers handed on": (60, self.transfers.tick),
+            "names of guides": (30, self.guide_names.tick),
             **({"sync of contacts": (60, self.sync.tick)} if self._settings.sync else {}),
         }

@@ -78,17 +78,36 @@ class ContactApi(WeChatExternalContact):  # type: ignore[misc]  # wechatpy has n
         return self._call("mark_tag", body)
 
     def transfer_customers(
-        self, external_userids: Sequence[str], *, handover: str, takeover: str, message: str = ""
+        self,
+        external_userids: Sequence[str],
+        *,
+        handover: str,
+        takeover: str,
+        message: str = "",
+        resigned: bool = False,
     ) -> Answer:
-        """Hand up to 100 customers of one member to another; takes effect after 24 h."""
+        """Hand up to 100 customers of one member to another; takes effect after 24 h.
+
+        WeCom: those of a member who left the corp go by an endpoint of their own, without words.
+        """
         body: dict[str, Any] = {
             "handover_userid": handover,
             "takeover_userid": takeover,
             "external_userid": list(external_userids),
         }
+        if resigned:
+            return self._call("resigned/transfer_customer", body)
         return self._call(
             "transfer_customer", body | ({"transfer_success_msg": message} if message else {})
         )
+
+    def transfer_result(
+        self, *, handover: str, takeover: str, cursor: str = "", resigned: bool = False
+    ) -> Answer:
+        """One page of how the transfers between two members stand. WeCom: 1000 a page."""
+        body = {"handover_userid": handover, "takeover_userid": takeover}
+        api = "resigned/transfer_result" if resigned else "transfer_result"
+        return self._call(api, body | ({"cursor": cursor} if cursor else {}))
 
     def member(self, userid: str) -> Answer:
         """A member's own profile, for the name that customers may be told."""
