@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import ColumnElement, and_, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot import loggers
@@ -25,6 +25,8 @@ from bot.wecom.kf import fail_reason
 KF_WINDOW = timedelta(hours=48)
 KF_QUOTA = 5
 _QUOTA_SPENT, _WINDOW_OVER = 95001, 95002
+_NOT_SENT = (WorkState.FAILED, WorkState.DEAD)
+HELD_BACK = "前面一段没有发出，这一段也没有发；重发前面一段后会接着发"
 
 
 async def enqueue(
@@ -35,7 +37,11 @@ async def enqueue(
     now: datetime,
     suggestion_id: int | None = None,
 ) -> list[Outbound]:
-    """Promise one send a part; it happens once this transaction commits."""
+    """Promise one send a part; it happens once this transaction commits.
+
+    The parts are one reply: after one that WeCom refused the rest is held back.
+    """
+    reply = {"reply": secrets.token_hex(8)} if len(parts) > 1 else {}
     sends = [
         Outbound(
             lane=f"c{conversation.id}",
@@ -49,6 +55,7 @@ async def enqueue(
                 "touser": conversation.external_userid,
                 "open_kfid": conversation.peer,
                 "part": dict(part),
+                **reply,
             },
             text=_readable(part),
         )
@@ -85,6 +92,7 @@ class Sender:
     async def handle(self, row: Outbound) -> None:
         """Send one row and record how it ended; what may be retried is raised."""
         try:
+            await self._check_parts(row)
             await self._check_window(row)
             await self._send(row)
         except (TellGuide, GiveUp) as error:
@@ -103,6 +111,19 @@ class Sender:
                 **body,
             }
         )
+
+    async def _check_parts(self, row: Outbound) -> None:
+        """Half a reply is worse than none: "…and in red, too" without what came before."""
+        if "reply" not in row.payload or row.attempts > 1:
+            return
+        async with self._database.read() as session:
+            refused = await session.scalar(
+                select(Outbound.id)
+                .where(_of_reply(row), Outbound.id < row.id, Outbound.state.in_(_NOT_SENT))
+                .limit(1)
+            )
+        if refused is not None:
+            raise GiveUp(HELD_BACK, api="kf/send_msg")
 
     async def _check_window(self, row: Outbound) -> None:
         """WeCom: 5 messages within the 48 h after the customer's last; spare it the call."""
@@ -130,6 +151,8 @@ class Sender:
         now = self._clock.now()
         async with self._database.write() as session:
             await settle(session, row, now=now, state=WorkState.DONE, sent_at=now, error=None)
+            if "reply" in row.payload:
+                await _bring_along(session, row, now)
         loggers.delivery.info("reply sent", outbound=row.id, attempt=row.attempts)
 
     async def _record_failure(self, row: Outbound, error: TellGuide | GiveUp) -> None:
@@ -140,6 +163,28 @@ class Sender:
                 session, row, now=now, state=WorkState.FAILED, error=reason, errcode=error.errcode
             )
         loggers.delivery.warning("reply refused", outbound=row.id, reason=reason)
+
+
+def _of_reply(row: Outbound) -> ColumnElement[bool]:
+    return and_(
+        Outbound.conversation_id == row.conversation_id,
+        Outbound.payload["reply"].as_string() == row.payload["reply"],
+    )
+
+
+async def _bring_along(session: AsyncSession, row: Outbound, now: datetime) -> None:
+    """A part that somebody sent again takes those along that were held back for it."""
+    await session.execute(
+        update(Outbound)
+        .where(
+            _of_reply(row),
+            Outbound.id > row.id,
+            Outbound.state == WorkState.FAILED,
+            Outbound.error == HELD_BACK,
+        )
+        .values(state=WorkState.READY, due_at=now, attempts=0, error=None, finished_at=None)
+        .execution_options(synchronize_session=False)
+    )
 
 
 def _refused(code: int) -> TellGuide:

@@ -12,7 +12,7 @@ import pytest
 from bot.clock import ManualClock
 from bot.delivery.kf_parts import kf_body
 from bot.delivery.media import MediaLibrary
-from bot.delivery.outbox import Sender, enqueue, mark_undelivered
+from bot.delivery.outbox import HELD_BACK, Sender, enqueue, mark_undelivered
 from bot.errors import GiveUp, MendSettings, RetryLater, UnknownOutcome
 from bot.sandbox import CUSTOMERS, DEFAULT_ACCOUNT, Fault, Platform
 from bot.sandbox.sessions import State
@@ -206,6 +206,36 @@ async def test_parts_go_out_in_order(post: Post, platform: Platform) -> None:
         "image",
         "text",
     ]
+
+
+async def test_after_a_refused_part_the_rest_of_the_reply_stays_at_home(
+    post: Post, platform: Platform
+) -> None:
+    ids = await post.promise({"image": "gone.png"}, {"text": "二"}, {"text": "三"})
+    other = await post.promise({"text": "另一条"})
+    for _ in range(4):
+        await post.sender.handle(await post.take())
+    assert received(platform) == [{"content": "另一条"}]
+    first, *rest = [await post.row(one) for one in ids]
+    assert [row.state for row in (first, *rest)] == [WorkState.FAILED] * 3
+    assert "gone.png" in (first.error or "")
+    assert {row.error for row in rest} == {HELD_BACK}
+    assert (await post.row(other[0])).state == WorkState.DONE
+
+
+async def test_a_retried_part_brings_the_rest_along_in_order(
+    post: Post, platform: Platform, tmp_path: Path
+) -> None:
+    ids = await post.promise({"image": "gone.png"}, {"text": "二"}, {"text": "三"})
+    for _ in range(3):
+        await post.sender.handle(await post.take())
+    (tmp_path / "scripts" / "gone.png").write_bytes(PNG + b"0" * 100)
+    async with post.database.write() as session:
+        assert await revive(session, Outbound, ids[0], now=post.clock.now())
+    for _ in range(3):
+        await post.sender.handle(await post.take())
+    assert [one.msgtype for one in platform.sent_messages(WHO)] == ["image", "text", "text"]
+    assert {(await post.row(one)).error for one in ids} == {None}
 
 
 async def test_every_key_is_new_and_fits_wecom(post: Post) -> None:
