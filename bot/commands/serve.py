@@ -106,15 +106,12 @@ async def serving(settings: Settings, *, clock: Clock | None = None) -> AsyncIte
 @asynccontextmanager
 async def listening(application: web.Application, settings: Settings) -> AsyncIterator[None]:
     """Listen on the address of the settings; raises `SettingsError` when it is taken."""
-    from aiohttp import web
+    from bot.web.listening import listen
 
-    runner = web.AppRunner(application, access_log=None, shutdown_timeout=5)
-    await runner.setup()
     host, port = settings.http.host, settings.http.port
     try:
-        await web.TCPSite(runner, host, port).start()
+        stop = await listen(application, host, port)
     except OSError as error:
-        await runner.cleanup()
         raise SettingsError(
             f"地址 {host}:{port} 打不开（{error.strerror or error}）：端口可能被占用，"
             f"请换一个 http.port（环境变量 BOT_HTTP__PORT）"
@@ -122,4 +119,4 @@ async def listening(application: web.Application, settings: Settings) -> AsyncIt
     try:
         yield
     finally:
-        await runner.cleanup()
+        await stop()

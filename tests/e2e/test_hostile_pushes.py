@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import gzip
 import os
+import socket
 import struct
 import time
 from collections.abc import Callable, Iterator
@@ -218,6 +219,25 @@ def test_a_wrong_compression_is_malformed(bot: Bot) -> None:
     )
     assert answer.status == 400
     assert MARK not in answer.text
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        f"GET /wecom/callback?echostr={MARK * 4000} HTTP/1.1",
+        f"GET /healthz HTTP/1.1\r\nX-Long: {MARK * 4000}",
+        f"GET /healthz HTTP/1.1\r\n{MARK} no colon",
+        f"{MARK} /healthz SMTP/9",
+        "GET /healthz HTTP/1.1\r\nContent-Length: many",
+    ],
+)
+def test_what_is_hardly_http_is_refused_and_not_repeated(bot: Bot, head: str) -> None:
+    with socket.create_connection(("127.0.0.1", bot.port), timeout=5) as line:
+        line.sendall(f"{head}\r\nHost: shop\r\n\r\n".encode())
+        answer = line.makefile("rb").read().decode()
+    assert answer.startswith("HTTP/1.1 400") or answer.startswith("HTTP/1.0 400")
+    assert MARK not in answer and "Traceback" not in answer
+    assert MARK not in bot.output and "Traceback" not in bot.output
 
 
 def test_another_method_is_not_allowed(bot: Bot) -> None:
