@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import sys
+from collections.abc import Callable
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
 from corp import running as running_loops
 from corp import until
 from group_fixtures import KAI, LIN, MAY, QING, SHANGHAI, TANG, ZHOU, Shop
 from group_fixtures import shop as shop
 from group_fixtures import small_shop as small_shop
 
+from bot.cli import main
 from bot.groups import figures
 from bot.groups.listing import GroupFilter, list_groups
 from bot.groups.profiles import ProfilePatch
@@ -139,28 +141,27 @@ async def test_loops_bring_an_event_to_the_members(small_shop: Shop) -> None:
         await until(read)
 
 
-async def test_commands_read_and_sync(small_shop: Shop, platform_url: str, tmp_path: Path) -> None:
+async def test_commands_read_and_sync(
+    small_shop: Shop,
+    platform_url: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     shop = small_shop
     chat = shop.open("宝妈群", LIN, MAY)
     corp = shop.platform.settings
-    environment = os.environ | {
-        "BOT_DATABASE__URL": f"sqlite+aiosqlite:///{tmp_path / 'own.db'}",
-        "BOT_WECOM__API_BASE": platform_url,
-        "BOT_WECOM__CORP_ID": corp.corp_id,
-        "BOT_WECOM__SECRET": corp.secret,
-    }
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("BOT_DATABASE__URL", f"sqlite+aiosqlite:///{tmp_path / 'own.db'}")
+    monkeypatch.setenv("BOT_WECOM__API_BASE", platform_url)
+    monkeypatch.setenv("BOT_WECOM__CORP_ID", corp.corp_id)
+    monkeypatch.setenv("BOT_WECOM__SECRET", corp.secret)
 
     async def run(*words: str) -> tuple[int, str, str]:
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            *("-m", "bot", *words),
-            cwd=tmp_path,
-            env=environment,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-        )
-        out, err = await process.communicate()
-        return process.returncode or 0, out.decode(), err.decode()
+        monkeypatch.setattr(sys, "argv", ["wecom-bot", *words])
+        capsys.readouterr()
+        code = await asyncio.to_thread(_exit_code_of, main)
+        return code, *capsys.readouterr()
 
     code, out, err = await run("sync", "--json")
     assert code == 0, err
@@ -179,3 +180,11 @@ async def test_commands_read_and_sync(small_shop: Shop, platform_url: str, tmp_p
     assert code == 1 and err.startswith("错误：没有客户群")
     code, _, err = await run("groups", "set", chat, "--segment", "cats")
     assert code == 1 and "群分类" in err
+
+
+def _exit_code_of(command: Callable[[], None]) -> int:
+    try:
+        command()
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else int(end.code is not None)
+    return 0
