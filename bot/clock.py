@@ -51,6 +51,18 @@ def faces(clock: Clock) -> tuple[datetime, ...]:
     return (clock.now(), clock.machine) if isinstance(clock, RunningClock) else (clock.now(),)
 
 
+def as_told(clock: Clock, at: datetime) -> datetime:
+    """A time that somebody else gave, by this clock.
+
+    Beside a clock that was set, others may still go by the machine's: what they date by it
+    happens now.
+    """
+    if not isinstance(clock, RunningClock):
+        return at
+    now = clock.now()
+    return now if abs(clock.machine - at) < abs(now - at) else at
+
+
 class ManualClock:
     """A clock that stands still until it is turned; for tests and rehearsals."""
 

@@ -42,6 +42,7 @@ from scheduler.experiments import read_out as read_out
 from scheduler.experiments import wilson as wilson
 from scheduler.journey import Audience as Audience
 from scheduler.journey import Journey as Journey
+from scheduler.journey import Segment as Segment
 from scheduler.journey import SignalKind as SignalKind
 from scheduler.journey import Step as Step
 from scheduler.journey import StepKind as StepKind

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from bot.clock import Clock
+from bot.clock import Clock, as_told
 from bot.customers.contact_book import set_channels
 from bot.customers.contact_reading import want_reading
 from bot.customers.erasures import erased_among
@@ -73,7 +73,8 @@ class ContactEvents:
         kind = _kind(event)
         if kind is None:
             return
-        at = event.at or self._clock.now()
+        now = self._clock.now()
+        at = as_told(self._clock, event.at) if event.at else now
         if not await _may_be_known(session, event.external_userid, kind, at):
             return
         await meet(session, [event.external_userid], stage=self._stage, now=self._clock.now())

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from bot.clock import ManualClock, RunningClock, SystemClock, as_real, faces
+from bot.clock import ManualClock, RunningClock, SystemClock, as_real, as_told, faces
 from bot.errors import SettingsError
 from bot.outreach.rehearsal_clock import service_clock
 from bot.settings import Settings
@@ -33,3 +33,12 @@ def test_on_localhost_the_clock_may_move() -> None:
     given = {"clock": {"start": START.isoformat(), "speed": 60}, "wecom": SANDBOX}
     assert isinstance(service_clock(Settings.model_validate(given)), RunningClock)
     assert isinstance(service_clock(Settings()), SystemClock)
+
+
+def test_what_others_date_by_the_machines_clock_happens_now() -> None:
+    base = ManualClock(datetime(2026, 11, 1, tzinfo=UTC))
+    clock = RunningClock(START, 60, base=base)
+    base.turn(hours=1)
+    assert as_told(clock, base.now()) == clock.now()
+    assert as_told(clock, START) == START
+    assert as_told(base, START) == START

@@ -9,6 +9,7 @@ from typing import Any, Literal
 from aiohttp import web
 from pydantic import BaseModel, Field, field_validator, model_validator
 
+from bot.clock import as_told
 from bot.customers.behaviour import Behaviour
 from bot.errors import BadRequest, Unprocessable
 from bot.web.api.endpoint import Body, Endpoint
@@ -89,6 +90,7 @@ def _moment(request: web.Request, at: datetime | None) -> datetime:
         moment = aware.astimezone(UTC)
     except OverflowError:
         raise Unprocessable("请求体 at 有误：不是一个可用的时间") from None
+    moment = as_told(request.app[CLOCK], moment)
     if moment > now + _AHEAD:
         raise Unprocessable("请求体 at 有误：时间在将来，请检查发送方的时钟和时区")
     return moment
