@@ -13,6 +13,7 @@ from aiohttp import web
 from bot.customers.funnel import Funnel
 from bot.store.database import Database
 from bot.store.tables import Customer
+from bot.web.console.reason_words import reason_in_english
 from bot.web.console.spoken_time import clock_time, since
 from bot.web.console.wording import LANGUAGES, Wording
 from bot.web.keys import CLOCK, DATABASE, FUNNEL, SETTINGS, TAXONOMY
@@ -79,6 +80,14 @@ class Desk:
         if name == OUT_OF_SCOPE:
             return self.words("unclear")
         return self.words.name(name, self.taxonomy.label(name))
+
+    def reason(self, spoken: str) -> str:
+        """Why something was chosen or waits, in the reader's language."""
+        if self.words.language == "zh":
+            return spoken
+        stages = {self.funnel.label(name): self.words.name(name, "") for name in self.funnel.names}
+        intents = {self.taxonomy.label(name): self.intent(name) for name in self.taxonomy.names}
+        return reason_in_english(spoken, intents | stages)
 
     def guesses(self, ranked: list[dict[str, Any]]) -> list[Guess]:
         return [

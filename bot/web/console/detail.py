@@ -173,7 +173,7 @@ def _offer(desk: Desk, choice: Mapping[str, Any]) -> Offer:
         title=str(choice.get("title") or choice["script_id"]),
         text=str(choice["text"]),
         percent=round(100 * float(choice["score"])),
-        reasons=[str(reason) for reason in choice.get("reasons", [])],
+        reasons=[desk.reason(str(reason)) for reason in choice.get("reasons", [])],
         attachments=[
             _attachment(desk, part) for part in choice.get("parts", []) if "text" not in part
         ],
@@ -202,6 +202,6 @@ def _outcome(desk: Desk, suggestion: Suggestion) -> Outcome | None:
         at=desk.time(suggestion.decided_at),
         took=desk.words("decided.took", time=desk.since(spent)),
         sent=suggestion.sent_text or "",
-        reason=suggestion.reason or "",
+        reason=desk.reason(suggestion.reason or ""),
         script=str(chosen.get("title") or chosen["script_id"]) if chosen else "",
     )

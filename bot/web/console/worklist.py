@@ -183,7 +183,7 @@ def _decided_item(
         time=desk.time(suggestion.decided_at or suggestion.created_at),
         status=status,
         status_label=desk.words(f"status.{status}"),
-        detail=suggestion.sent_text or suggestion.reason or "",
+        detail=suggestion.sent_text or desk.reason(suggestion.reason or ""),
     )
 
 
