@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -22,18 +22,25 @@ ENDED = frozenset({"del_external_contact", "del_follow_user"})
 
 
 async def note_new_friends(
-    session: AsyncSession, events: Sequence[InboundEvent], *, now: datetime
+    session: AsyncSession,
+    events: Sequence[InboundEvent],
+    *,
+    now: datetime,
+    told: Callable[[datetime], datetime] = lambda at: at,
 ) -> bool:
-    """Promise one greeting for each new friend; True when there is somebody to greet."""
+    """Promise one greeting for each new friend; True when there is somebody to greet.
+
+    `told` reads the time of a callback by the service's clock.
+    """
     changes = [event for event in events if isinstance(event, ContactChange)]
-    rows = {row["key"]: row for row in (_row(one, now) for one in changes if _is_new(one))}
+    rows = {row["key"]: row for row in (_row(one, now, told) for one in changes if _is_new(one))}
     if rows:
         await insert_new(
             session, Greeting, list(rows.values()), unique=["key"], returning=Greeting.id
         )
     for change in changes:
         if change.change_type in ENDED:
-            await _end(session, change, now)
+            await _end(session, change, told(change.at) if change.at else now)
     return bool(rows)
 
 
@@ -45,7 +52,9 @@ def _is_new(change: ContactChange) -> bool:
     return change.change_type in (ADDED, HALF_ADDED)
 
 
-def _row(change: ContactChange, now: datetime) -> dict[str, Any]:
+def _row(
+    change: ContactChange, now: datetime, told: Callable[[datetime], datetime]
+) -> dict[str, Any]:
     code = change.welcome_code[:256]
     return {
         "key": hashlib.sha256(f"code:{code}".encode()).hexdigest() if code else change.dedupe_key,
@@ -58,7 +67,7 @@ def _row(change: ContactChange, now: datetime) -> dict[str, Any]:
         "change_type": change.change_type,
         "channel_state": change.state,
         "welcome_code": code,
-        "added_at": change.at or now,
+        "added_at": told(change.at) if change.at else now,
         "received_at": now,
         "relation": "",
         "reason": "",
@@ -67,7 +76,7 @@ def _row(change: ContactChange, now: datetime) -> dict[str, Any]:
     }
 
 
-async def _end(session: AsyncSession, change: ContactChange, now: datetime) -> None:
+async def _end(session: AsyncSession, change: ContactChange, at: datetime) -> None:
     """They are no longer friends; a delete that came before its add must not end the next."""
     await session.execute(
         update(Greeting)
@@ -75,9 +84,9 @@ async def _end(session: AsyncSession, change: ContactChange, now: datetime) -> N
             Greeting.userid == change.userid,
             Greeting.external_userid == change.external_userid,
             Greeting.ended_at.is_(None),
-            Greeting.added_at <= (change.at or now),
+            Greeting.added_at <= at,
         )
-        .values(ended_at=change.at or now)
+        .values(ended_at=at)
     )
 
 

@@ -151,7 +151,8 @@ class Worker(Generic[WorkRow]):
                 pause = self._backoff.wait(row.attempts)
                 if wait is not None:
                     pause = max(timedelta(seconds=wait), timedelta(0))
-                await postpone(session, row, until=now + pause, error=message)
+                until = now + as_real(self._clock, pause)
+                await postpone(session, row, until=until, error=message)
         except (SQLAlchemyError, OSError) as failure:
             loggers.delivery.error("the lease will have to run out", exc_info=failure)
 

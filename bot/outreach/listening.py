@@ -94,7 +94,7 @@ class Listener:
         async with self._database.write() as session:
             await self._database.alone(session, TURN)
             first = await session.get(Bookmark, _FIRST)
-            self._since = (first.at if first else now) - as_real(self._clock, _SLACK)
+            self._since = min(first.at if first else now, now) - as_real(self._clock, _SLACK)
             if first is not None:
                 return
             session.add(Bookmark(name=_FIRST, position="", at=now))

@@ -14,10 +14,11 @@ from typing import Any
 import aiohttp
 from wechatpy.work.client import WeChatClient
 
-from bot.clock import Clock
+from bot.clock import Clock, as_real
 from bot.errors import MendSettings, RetryLater, UnknownOutcome, WeComError
 from bot.settings import WeComSettings
 from bot.wecom import endpoints
+from bot.wecom.answer_times import answer_by
 from bot.wecom.contact_ways import ContactWayApi
 from bot.wecom.contacts import ContactApi
 from bot.wecom.errcodes import BUSY, FREQUENCY_LIMIT, TOKEN_REJECTED, error_for
@@ -184,7 +185,7 @@ class WeComClient(WeChatClient):  # type: ignore[misc]  # wechatpy has no types
             raise UnknownOutcome("企业微信的回应不是一个对象", api=call.api)
         code = _errcode(answer)
         if code == 0:
-            return answer
+            return answer_by(self._clock, answer)
         if code == FREQUENCY_LIMIT:
             self._limiter.block(call.api, _BLOCKED_SECONDS)
         if code in BUSY and not call.repeatable:
@@ -203,7 +204,8 @@ class WeComClient(WeChatClient):  # type: ignore[misc]  # wechatpy has no types
             value, seconds = None, 0
         if not value or not isinstance(value, str):
             raise UnknownOutcome("企业微信的回应里没有 access_token", api=call.api)
-        return Token(value, self._clock.now() + timedelta(seconds=seconds))
+        lives = as_real(self._clock, timedelta(seconds=seconds))
+        return Token(value, self._clock.now() + lives)
 
 
 def _worth_repeating(call: Call, error: RetryLater) -> bool:

@@ -1,0 +1,358 @@
+"""The outreach side of the tests' WeCom: mass sends and moments, by a clock that may run ahead."""
+
+from __future__ import annotations
+
+import itertools
+import secrets
+import time
+from collections import Counter, defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
+
+from e2e.contacts import Contacts
+from e2e.standin import Call, Platform
+
+SHOP = timezone(timedelta(hours=8))
+DISPATCHING = timedelta(seconds=20)
+_numbers = itertools.count(1)
+
+
+@dataclass(slots=True)
+class RunningTime:
+    """The scenario's time: from `start` on, `speed` times as fast as the machine's."""
+
+    start: datetime
+    speed: float
+    began: float = field(default_factory=time.monotonic)
+
+    def now(self) -> datetime:
+        return self.at(time.monotonic())
+
+    def at(self, monotonic: float) -> datetime:
+        return self.start + timedelta(seconds=(monotonic - self.began) * self.speed)
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """What a process started now has to be given."""
+        return {
+            "BOT_CLOCK__START": self.now().isoformat(),
+            "BOT_CLOCK__SPEED": str(self.speed),
+        }
+
+
+@dataclass(slots=True)
+class MassSend:
+    msgid: str
+    sender: str
+    targets: list[str]
+    text: str
+    at: datetime
+    cancelled: bool = False
+    reminders: int = 0
+
+
+@dataclass(slots=True)
+class Moment:
+    jobid: str
+    moment_id: str
+    senders: list[str]
+    tags: list[str]
+    text: str
+    at: datetime
+    polls: int = 0
+    cancelled: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """Something that a customer (or, of a card, a guide about a customer) got."""
+
+    way: str
+    who: str
+    text: str
+    at: datetime
+
+
+@dataclass(slots=True)
+class Campaigns:
+    """Put on top of a `Platform`; guides confirm `after` unless `refuses` says otherwise."""
+
+    contacts: Contacts
+    clock: RunningTime
+    after: timedelta = timedelta(minutes=30)
+    refuses: Callable[[str], bool] = lambda guide: False
+    sends: list[MassSend] = field(default_factory=list)
+    moments: list[Moment] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.contacts.platform.more |= {
+            "externalcontact/add_msg_template": self._add_send,
+            "externalcontact/get_groupmsg_list_v2": self._list_sends,
+            "externalcontact/get_groupmsg_task": self._send_members,
+            "externalcontact/get_groupmsg_send_result": self._send_results,
+            "externalcontact/remind_groupmsg_send": self._remind,
+            "externalcontact/cancel_groupmsg_send": self._cancel_send,
+            "externalcontact/add_moment_task": self._add_moment,
+            "externalcontact/get_moment_task_result": self._moment_job,
+            "externalcontact/get_moment_list": self._list_moments,
+            "externalcontact/get_moment_task": self._moment_members,
+            "externalcontact/get_moment_customer_list": self._moment_customers,
+            "externalcontact/get_moment_send_result": self._moment_customers,
+            "externalcontact/get_moment_comments": self._comments,
+            "externalcontact/cancel_moment_task": self._cancel_moment,
+            "externalcontact/del_corp_tag": self._delete_tags,
+            "media/upload_attachment": self._upload,
+            "media/upload": self._upload,
+        }
+
+    @property
+    def platform(self) -> Platform:
+        return self.contacts.platform
+
+    # What tests ask afterwards.
+
+    def reached(self) -> list[Reached]:
+        """All that reached customers so far, in the order of its time."""
+        found = [
+            Reached("kf", call.body["touser"], _text(call.body), self.clock.at(call.at))
+            for call in list(self.platform.calls)
+            if call.api == "kf/send_msg" and call.errcode == 0
+        ]
+        found += [
+            Reached("mass_send", who, send.text, send.at + self.after)
+            for send in list(self.sends)
+            if self._is_sent(send)
+            for who in send.targets
+        ]
+        found += [
+            Reached("card", "", _text(call.body), self.clock.at(call.at))
+            for call in list(self.platform.calls)
+            if call.api == "message/send" and call.errcode == 0
+        ]
+        return sorted(found, key=lambda one: one.at)
+
+    def asked(self) -> Counter[tuple[str, str]]:
+        """How often WeCom was asked to bring a text to a customer, confirmed or not."""
+        calls: Counter[tuple[str, str]] = Counter()
+        for send in list(self.sends):
+            calls.update((who, send.text) for who in send.targets)
+        for one in self.reached():
+            if one.way == "kf":
+                calls[one.who, one.text] += 1
+        return calls
+
+    def posts(self) -> Counter[tuple[str, str]]:
+        """How often each post was asked for, by the name of the tag it aims at."""
+        names = {tag: name for tag, (_, name) in self.contacts.tags.items()}
+        return Counter(
+            (names.get(tag, tag), moment.text)
+            for moment in list(self.moments)
+            for tag in moment.tags
+        )
+
+    def busiest_minute(self, api: str) -> int:
+        """The most calls of one API within any sixty seconds of the scenario's time."""
+        times = sorted(self.clock.at(call.at) for call in self._done(api))
+        most = 0
+        for first, at in enumerate(times):
+            within = (one for one in times[first:] if one - at < timedelta(minutes=1))
+            most = max(most, sum(1 for _ in within))
+        return most
+
+    def outside(self, opens: float, closes: float) -> list[Reached]:
+        """What reached customers when the shop is silent; hours of its day."""
+        return [one for one in self.reached() if not opens <= _hour(one.at) <= closes]
+
+    def per_day(self, way: str) -> Counter[tuple[str, str]]:
+        """Messages of one way to one customer on one day of the shop."""
+        return Counter(
+            (one.who, f"{one.at.astimezone(SHOP):%m-%d}")
+            for one in self.reached()
+            if one.way == way
+        )
+
+    def gaps(self) -> dict[str, timedelta]:
+        """The shortest time between two messages to one customer."""
+        times: defaultdict[str, list[datetime]] = defaultdict(list)
+        for one in self.reached():
+            if one.who:
+                times[one.who].append(one.at)
+        return {
+            who: min(b - a for a, b in itertools.pairwise(ats))
+            for who, ats in times.items()
+            if len(ats) > 1
+        }
+
+    def _done(self, api: str) -> list[Call]:
+        calls = list(self.platform.calls)
+        return [call for call in calls if call.api == api and call.errcode == 0]
+
+    # Mass sends.
+
+    def _is_sent(self, send: MassSend) -> bool:
+        confirmed = self.clock.now() >= send.at + self.after
+        return confirmed and not send.cancelled and not self.refuses(send.sender)
+
+    def _add_send(self, query: dict[str, str], body: dict[str, Any]) -> dict[str, Any]:
+        targets = body.get("external_userid") or body.get("chat_id_list") or []
+        if not targets or not body.get("sender") or len(targets) > 10_000:
+            return _no(40058)
+        if not (body.get("text") or body.get("attachments")):
+            return _no(40058)
+        msgid = f"msg{next(_numbers):06d}{secrets.token_hex(8)}"
+        self.sends.append(
+            MassSend(msgid, body["sender"], list(targets), _text(body), self.clock.now())
+        )
+        return _yes(msgid=msgid, fail_list=[])
+
+    def _list_sends(self, query: dict[str, str], body: dict[str, Any]) -> dict[str, Any]:
+        rows = [
+            {
+                "msgid": send.msgid,
+                "create_time": str(int(send.at.timestamp())),
+                "create_type": 0,
+                "text": {"content": send.text},
+                "attachments": [],
+            }
+            for send in list(self.sends)
+            if body["start_time"] <= send.at.timestamp() <= body["end_time"]
+        ]
+        return _yes(group_msg_list=rows, next_cursor="")
+
+    def _send(self, body: dict[str, Any]) -> MassSend | None:
+        return next((one for one in self.sends if one.msgid == body.get("msgid")), None)
+
+    def _send_members(self, query: dict[str, str], body: dict[str, Any]) -> dict[str, Any]:
+        if (send := self._send(body)) is None:
+            return _no(41048)
+        if send.cancelled:
+            return _no(41093)
+        if self.clock.now() < send.at + DISPATCHING:
+            return _no(41063)
+        row: dict[str, Any] = {"userid": send.sender, "status": 2 if self._is_sent(send) else 0}
+        return _yes(task_list=[row], next_cursor="")
+
+    def _send_results(self, query: dict[str, str], body: dict[str, Any]) -> dict[str, Any]:
+        if (send := self._send(body)) is None:
+            return _no(41048)
+        status = 1 if self._is_sent(send) else 0
+        stamp = int((send.at + self.after).timestamp())
+        rows = [
+            {"external_userid": who, "userid": send.sender, "status": status}
+            | ({"send_time": stamp} if status else {})
+            for who in send.targets
+        ]
+        return _yes(send_list=rows, next_cursor="")
+
+    def _remind(self, query: dict[str, str], body: dict[str, Any]) -> dict[str, Any]:
+        if (send := self._send(body)) is None:
+            return _no(41048)
+        send.reminders += 1
+        return _yes() if send.reminders <= 3 else _no(41094)
+
+    def _cancel_send(self, query: dict[str, str], body: dict[str, Any]) -> dict[str, Any]:
+        if (send := self._send(body)) is None:
+            return _no(41048)
+        if send.cancelled:
+            return _no(41093)
+        send.cancelled = not self._is_sent(send)
+        return _yes()
+
+    # Moments.
+
+    def _add_moment(self, query: dict[str, str], body: dict[str, Any]) -> dict[str, Any]:
+        visible = body.get("visible_range", {})
+        senders = visible.get("sender_list", {}).get("user_list", [])
+        tags = visible.get("external_contact_list", {}).get("tag_list", [])
+        if not set(tags) <= set(self.contacts.tags) or not senders:
+            return _no(40068)
+        now = self.clock.now()
+        lately = [one for one in self.moments if now - one.at < timedelta(minutes=1)]
+        if len(lately) >= 10:
+            return _no(41210)
+        jobid, moment_id = f"job{secrets.token_hex(8)}", f"mom{secrets.token_hex(8)}"
+        self.moments.append(Moment(jobid, moment_id, list(senders), list(tags), _text(body), now))
+        return _yes(jobid=jobid)
+
+    def _moment_job(self, query: dict[str, str], body: dict[str, Any]) -> dict[str, Any]:
+        found = next((one for one in self.moments if one.jobid == query.get("jobid")), None)
+        if found is None:
+            return _no(40058)
+        found.polls += 1
+        if found.polls < 2:
+            return _yes(status=2, type="add_moment_task")
+        result = {"errcode": 0, "errmsg": "ok", "moment_id": found.moment_id}
+        return _yes(status=3, type="add_moment_task", result=result)
+
+    def _list_moments(self, query: dict[str, str], body: dict[str, Any]) -> dict[str, Any]:
+        rows = [
+            {
+                "moment_id": one.moment_id,
+                "create_time": int(one.at.timestamp()),
+                "create_type": 0,
+                "visible_type": 0,
+                "text": {"content": one.text},
+            }
+            for one in list(self.moments)
+            if body["start_time"] <= one.at.timestamp() <= body["end_time"]
+        ]
+        return _yes(moment_list=rows, next_cursor="")
+
+    def _moment(self, body: dict[str, Any]) -> Moment | None:
+        wanted = body.get("moment_id")
+        return next((one for one in self.moments if one.moment_id == wanted), None)
+
+    def _moment_members(self, query: dict[str, str], body: dict[str, Any]) -> dict[str, Any]:
+        if (found := self._moment(body)) is None:
+            return _no(40058)
+        out = self.clock.now() >= found.at + self.after and not found.cancelled
+        rows = [{"userid": one, "publish_status": int(out)} for one in found.senders]
+        return _yes(task_list=rows, next_cursor="")
+
+    def _moment_customers(self, query: dict[str, str], body: dict[str, Any]) -> dict[str, Any]:
+        if (found := self._moment(body)) is None:
+            return _no(40058)
+        pairs = list(self.contacts.pairs.items())
+        rows = [
+            {"userid": guide, "external_userid": who}
+            for (guide, who), tags in pairs
+            if guide == body.get("userid") and tags & set(found.tags)
+        ]
+        return _yes(customer_list=rows, next_cursor="")
+
+    def _comments(self, query: dict[str, str], body: dict[str, Any]) -> dict[str, Any]:
+        return _yes(comment_list=[], like_list=[])
+
+    def _cancel_moment(self, query: dict[str, str], body: dict[str, Any]) -> dict[str, Any]:
+        if (found := self._moment(body)) is None:
+            return _no(40058)
+        found.cancelled = True
+        return _yes()
+
+    def _delete_tags(self, query: dict[str, str], body: dict[str, Any]) -> dict[str, Any]:
+        for tag in body.get("tag_id", []):
+            self.contacts.tags.pop(tag, None)
+        return _yes()
+
+    def _upload(self, query: dict[str, str], body: dict[str, Any]) -> dict[str, Any]:
+        stamp = int(datetime.now(UTC).timestamp())
+        return _yes(type="image", media_id=secrets.token_hex(16), created_at=stamp)
+
+
+def _text(body: dict[str, Any]) -> str:
+    return str((body.get("text") or {}).get("content") or "")
+
+
+def _hour(at: datetime) -> float:
+    local = at.astimezone(SHOP)
+    return local.hour + local.minute / 60
+
+
+def _yes(**values: Any) -> dict[str, Any]:
+    return {"errcode": 0, "errmsg": "ok", **values}
+
+
+def _no(code: int) -> dict[str, Any]:
+    return {"errcode": code, "errmsg": "refused"}
