@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
@@ -10,7 +11,7 @@ from aiohttp import web
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot import loggers
-from bot.clock import Clock
+from bot.clock import Clock, as_told
 from bot.customers.acquaintance import Acquaintance
 from bot.customers.aftercare import Aftercare
 from bot.customers.channel_codes import ChannelCodes
@@ -307,7 +308,8 @@ class Bot:
         """Runs in the transaction that stores the callbacks."""
         now = self.ground.clock.now()
         await request_pulls(session, events, now=now)
-        await note_new_friends(session, events, now=now)
+        told = functools.partial(as_told, self.ground.clock)
+        await note_new_friends(session, events, now=now, told=told)
 
     def _events_stored(self) -> None:
         self.greetings.nudge()
