@@ -66,7 +66,7 @@ DOORS = (
 _DAY = timedelta(days=1)
 ARRIVALS = (
     Arrival(timedelta(minutes=20), 0, "禾禾", "你们家羽绒服会跑绒吗"),
-    Arrival(timedelta(hours=2), 1, "豆豆妈"),
+    Arrival(timedelta(hours=2), 1, "豆豆妈", "两岁宝宝踢被子，有合适的吗", timedelta(hours=34)),
     Arrival(timedelta(hours=6), 2, "阿澈"),
     Arrival(_DAY + timedelta(hours=1), 0, "Lina"),
     Arrival(_DAY + timedelta(hours=3), 1, "小满妈妈", "床笠有1米5的吗", timedelta(hours=22)),

@@ -62,6 +62,12 @@
     });
   });
 
+  /* Filters that lead to another page do so as soon as one is chosen. */
+  document.addEventListener("change", function (event) {
+    var form = event.target.closest("form[data-go]");
+    if (form) { form.requestSubmit(); }
+  });
+
   document.addEventListener("error", function (event) {
     if (event.target.matches && event.target.matches(".avatar img")) { event.target.remove(); }
   }, true);
