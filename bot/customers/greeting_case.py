@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -66,43 +66,112 @@ class Words:
     attachments: Sequence[Mapping[str, Any]]
 
 
-async def read_case(session: AsyncSession, row: Greeting, *, stage: str) -> Case:
-    """Everything that the choice of words depends on; `stage` is where new customers begin."""
-    who = row.external_userid
-    channel = None
-    if row.channel_state:
-        channel = await session.scalar(select(Channel).where(Channel.state == row.channel_state))
-    meetings = (
-        await session.scalars(
-            select(Greeting).where(Greeting.external_userid == who, Greeting.id != row.id)
+async def read_cases(session: AsyncSession, rows: Sequence[Greeting], *, stage: str) -> list[Case]:
+    """Everything that the choice of words depends on, in as many queries for a crowd as for one.
+
+    `stage` is where new customers begin.
+    """
+    people = sorted({row.external_userid for row in rows})
+    channels = await _channels_of(session, rows)
+    meetings = _by_person(
+        await session.scalars(select(Greeting).where(Greeting.external_userid.in_(people)))
+    )
+    customers = {
+        one.external_userid: one
+        for one in await session.scalars(
+            select(Customer).where(Customer.external_userid.in_(people))
         )
-    ).all()
-    customer = await session.get(Customer, who)
+    }
+    known = await _read_known(session, sorted(customers))
+    return [
+        _case(
+            row,
+            channels.get(row.channel_state),
+            customers.get(row.external_userid),
+            [one for one in meetings.get(row.external_userid, ()) if one.id != row.id],
+            known.get(row.external_userid, _Known()),
+            stage,
+        )
+        for row in rows
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What the store holds of a customer beside the customer's own row."""
+
     follows: Sequence[Follow] = ()
-    parted, spoke_at = False, None
-    if customer:
-        follows = (
-            await session.scalars(select(Follow).where(Follow.external_userid == who))
-        ).all()
-        parted = await _parted_before(session, row)
-        spoke_at = await session.scalar(
-            select(func.max(Conversation.last_inbound_at)).where(
-                Conversation.external_userid == who
-            )
+    partings: Sequence[datetime] = ()
+    spoke_at: datetime | None = None
+
+
+async def _channels_of(session: AsyncSession, rows: Sequence[Greeting]) -> dict[str, Channel]:
+    states = sorted({row.channel_state for row in rows} - {""})
+    if not states:
+        return {}
+    found = await session.scalars(select(Channel).where(Channel.state.in_(states)))
+    return {one.state: one for one in found}
+
+
+async def _read_known(session: AsyncSession, people: Sequence[str]) -> dict[str, _Known]:
+    if not people:
+        return {}
+    follows = _by_person(
+        await session.scalars(select(Follow).where(Follow.external_userid.in_(people)))
+    )
+    partings: dict[str, list[datetime]] = {}
+    for who, at in await session.execute(
+        select(FollowEvent.external_userid, FollowEvent.at).where(
+            FollowEvent.external_userid.in_(people), FollowEvent.kind.in_(_PARTINGS)
         )
+    ):
+        partings.setdefault(who, []).append(at)
+    spoke = dict(
+        (
+            await session.execute(
+                select(Conversation.external_userid, func.max(Conversation.last_inbound_at))
+                .where(Conversation.external_userid.in_(people))
+                .group_by(Conversation.external_userid)
+            )
+        ).all()
+    )
+    return {
+        who: _Known(follows.get(who, ()), partings.get(who, ()), spoke.get(who)) for who in people
+    }
+
+
+Theirs = TypeVar("Theirs", Greeting, Follow)
+
+
+def _by_person(rows: Iterable[Theirs]) -> dict[str, list[Theirs]]:
+    found: dict[str, list[Theirs]] = {}
+    for row in rows:
+        found.setdefault(row.external_userid, []).append(row)
+    return found
+
+
+def _case(
+    row: Greeting,
+    channel: Channel | None,
+    customer: Customer | None,
+    meetings: Sequence[Greeting],
+    known: _Known,
+    stage: str,
+) -> Case:
+    parted = any(at <= row.added_at for at in known.partings)
     return Case(
         row=row,
         channel=channel,
         customer=customer,
-        others=_others(row, meetings, follows),
+        others=_others(row, meetings, known.follows),
         returning=parted or _returning(row, meetings),
         greeted=any(_same_meeting(row, one) for one in meetings),
         facts=Facts(
             stage=customer.stage if customer else stage,
             tags=_tags(customer, channel),
-            channels=_channels(row, customer, follows),
+            channels=_channels(row, customer, known.follows),
             opted_out=customer is not None and customer.opted_out_at is not None,
-            spoke_at=spoke_at,
+            spoke_at=known.spoke_at,
         ),
     )
 
@@ -137,19 +206,6 @@ def _others(
 
 def _returning(row: Greeting, meetings: Sequence[Greeting]) -> bool:
     return any(one.ended_at and one.ended_at <= row.added_at for one in meetings)
-
-
-async def _parted_before(session: AsyncSession, row: Greeting) -> bool:
-    found = await session.scalar(
-        select(FollowEvent.id)
-        .where(
-            FollowEvent.external_userid == row.external_userid,
-            FollowEvent.kind.in_(_PARTINGS),
-            FollowEvent.at <= row.added_at,
-        )
-        .limit(1)
-    )
-    return found is not None
 
 
 def _same_meeting(row: Greeting, other: Greeting) -> bool:

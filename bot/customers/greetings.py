@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -15,11 +16,12 @@ from bot import loggers
 from bot.clock import Clock
 from bot.customers.acquaintance import Acquaintance, Names
 from bot.customers.aftercare import Aftercare
-from bot.customers.greeting_case import Case, Wording, Words, read_case
+from bot.customers.greeting_case import Case, Wording, Words, read_cases
 from bot.customers.greeting_content import CUSTOMER, GUIDE, render
 from bot.customers.greeting_media import GreetingMedia
 from bot.customers.shop_greetings import ShopGreetings
 from bot.delivery.group_commit import GroupCommit
+from bot.delivery.group_read import GroupRead
 from bot.errors import BotError, RetryLater, UnknownOutcome, WeComError
 from bot.store.channel_tables import Greeting, GreetingOutcome
 from bot.store.database import Database
@@ -95,12 +97,12 @@ class Greeter:
         self._client = client
         self._clock = clock
         self._shop = shop
-        self._stage = stage
         self._acquaintance = acquaintance
         self._media = media
         self._aftercare = aftercare
         self._variables = dict(variables)
         self._sleep = sleep
+        self._cases = GroupRead(database, functools.partial(read_cases, stage=stage))
         self._book = GroupCommit(database, urgent=True)
         self._rest = GroupCommit(database, most=10)
 
@@ -110,8 +112,7 @@ class Greeter:
         Recording is short and goes first, so that others are greeted meanwhile. A row that was
         recorded when its process died is only settled.
         """
-        async with self._database.read() as session:
-            case = await read_case(session, row, stage=self._stage)
+        case = await self._cases.get(row)
         if row.outcome is None:
             wording = Wording(self._shop.settings, shop=await self._shop.words())
             words = wording.of(case, now=self._clock.now())

@@ -112,7 +112,7 @@ def greet(bot: Bot, contacts: Contacts, *, friends: int, messages: int) -> list[
         friend = contacts.adds(state=channel["state"])
         assert bot.push(contacts.push(friend)).text == "success"
 
-    with concurrent.futures.ThreadPoolExecutor(16) as pool:
+    with concurrent.futures.ThreadPoolExecutor(100) as pool:
         list(pool.map(one, range(friends)))
     bot.wait_for(lambda: len(contacts.welcomes) >= friends, "the greetings", patience=_PATIENCE)
     bot.wait_for(lambda: settled(bot, messages), "the messages", patience=_PATIENCE)

@@ -17,7 +17,7 @@ from bot.clock import ManualClock
 from bot.customers.acquaintance import Acquaintance
 from bot.customers.aftercare import Aftercare
 from bot.customers.funnel import load_funnel
-from bot.customers.greeting_case import read_case
+from bot.customers.greeting_case import read_cases
 from bot.customers.greeting_content import GreetingContent
 from bot.customers.greeting_media import GreetingMedia
 from bot.customers.greetings import Greeter, Verdict, record
@@ -480,7 +480,7 @@ async def test_killed_after_the_record_only_the_rest_is_done(lane: Lane) -> None
     await lane.arrive(added(state="c1"))
     [row] = await lane.claim()
     async with lane.database.read() as session:
-        case = await read_case(session, row, stage="icebreak")
+        [case] = await read_cases(session, [row], stage="icebreak")
     async with lane.database.write() as session:
         await record(session, case, Verdict(GreetingOutcome.SENT, text="欢迎"))
     await lane.free()
