@@ -111,7 +111,10 @@ class Bot:
             self.client,
             ground.clock,
             root=catalogue_folder(ground.settings),
-            more=[ground.settings.outreach.journeys or SHIPPED_JOURNEYS],
+            more=[
+                ground.settings.outreach.journeys or SHIPPED_JOURNEYS,
+                ground.settings.console.uploads,
+            ],
         )
         sender = Sender(ground.database, self.client, self.media, ground.clock)
         self.outbox = Worker(

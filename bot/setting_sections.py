@@ -147,6 +147,7 @@ class ConsoleSettings(_Section):
     session_hours: int = Field(12, ge=1, le=24 * 30)
     secure_cookie: bool | None = None
     language: Literal["zh", "en"] = "zh"
+    uploads: Path = Path("var/uploads")
 
 
 class NluSettings(_Section):

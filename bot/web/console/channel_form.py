@@ -6,7 +6,9 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from bot.customers.channel_draft import LINK
 from bot.errors import Unprocessable
+from bot.web.console.greeting_form import check_whole, read_greeting
 
 LABELS = {
     "name": "channel.name",
@@ -14,34 +16,45 @@ LABELS = {
     "backups": "channel.backups",
     "shifts": "channel.shifts",
     "daily_cap": "channel.cap",
+    "caps": "channel.caps",
     "tags": "channel.tags",
     "remark": "channel.remark",
     "greeting": "channel.greeting",
+    "journey": "channel.journey",
 }
+MOST_ROWS = 50
 _COMMAS = re.compile(r"[,，、;；\s]+")
 
 
 def read_channel(
     form: Mapping[str, str],
     *,
+    kind: str,
     ticked: Sequence[str],
     days: Mapping[int, Sequence[str]],
     names: Mapping[str, str],
 ) -> dict[str, Any]:
     """`ticked` are guides by box, `days` the ticked weekdays of each shift."""
-    cap = form.get("daily_cap", "").strip()
-    return {
+    greeting = read_greeting(form)
+    check_whole(greeting)
+    made = {
         "name": form.get("name", ""),
         "guides": [*ticked, *people(form.get("more_guides", ""), names)],
         "backups": people(form.get("backups", ""), names),
-        "shifts": [
-            shift for number in days if (shift := _shift(form, number, days[number], names))
-        ],
-        "daily_cap": cap or None,
         "tags": _split(form.get("tags", "")),
         "remark": form.get("remark", "").strip(),
         "skip_verify": form.get("skip_verify") == "1",
-        "greeting": {"text": form.get("greeting", "").replace("\r\n", "\n").strip()},
+        "greeting": greeting,
+        "journey": form.get("journey", "") or None,
+    }
+    if kind == LINK:
+        return made | {"shifts": [], "daily_cap": None, "caps": {}}
+    return made | {
+        "shifts": [
+            shift for number in days if (shift := _shift(form, number, days[number], names))
+        ],
+        "daily_cap": form.get("daily_cap", "").strip() or None,
+        "caps": _caps(form, names),
     }
 
 
@@ -64,6 +77,15 @@ def people(text: str, names: Mapping[str, str]) -> list[str]:
     return found
 
 
+def spoken(userids: Sequence[str], names: Mapping[str, str]) -> str:
+    """Guides as an operator writes them: by name where that is clear."""
+    borne = list(names.values())
+    return "、".join(
+        name if borne.count(name := names.get(userid, userid)) == 1 else userid
+        for userid in userids
+    )
+
+
 def _shift(
     form: Mapping[str, str], number: int, days: Sequence[str], names: Mapping[str, str]
 ) -> dict[str, Any] | None:
@@ -73,10 +95,27 @@ def _shift(
         return None
     return {
         "days": [int(day) for day in days if day in "1234567"] or list(range(1, 8)),
-        "from": form.get(f"s{number}.from", "") or "00:00",
-        "to": form.get(f"s{number}.to", "") or "24:00",
+        "from": _hour(form.get(f"s{number}.from", "")) or "00:00",
+        "to": _hour(form.get(f"s{number}.to", "")) or "24:00",
         "guides": guides,
     }
+
+
+def _caps(form: Mapping[str, str], names: Mapping[str, str]) -> dict[str, str]:
+    """Rows of guides with caps of their own; a row counts once both places are filled."""
+    made: dict[str, str] = {}
+    for number in range(MOST_ROWS):
+        most = form.get(f"cap{number}.most", "").strip()
+        for guide in people(form.get(f"cap{number}.guide", ""), names):
+            if most:
+                made[guide] = most
+    return made
+
+
+def _hour(text: str) -> str:
+    """`9:00` and `9：00` as `09:00`."""
+    hour, _, minute = text.strip().replace("：", ":").partition(":")
+    return f"{hour.zfill(2)}:{minute.zfill(2)}" if hour else ""
 
 
 def _split(text: str) -> list[str]:

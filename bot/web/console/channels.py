@@ -9,19 +9,20 @@ from typing import Any
 from aiohttp import web
 from sqlalchemy import select
 
-from bot.customers.channel_draft import ChannelDraft, ChannelPatch
+from bot.customers.channel_draft import CONTACT_WAY, LINK, ChannelDraft, ChannelPatch
 from bot.customers.channels import roster
 from bot.errors import RetryLater
-from bot.store.channel_tables import Greeting
+from bot.store.channel_tables import Channel, Greeting
 from bot.web.api.channels import ChannelQuery, draw, list_channels
 from bot.web.api.endpoint import path_id
 from bot.web.console.bars import Bars, bars
-from bot.web.console.channel_form import LABELS, read_channel
+from bot.web.console.channel_form import LABELS, MOST_ROWS, read_channel, spoken
 from bot.web.console.desk import Desk, desk
-from bot.web.console.greetings import preview_of
+from bot.web.console.greeting_form import fields_of, preview_of
+from bot.web.console.keys import SIGNED
 from bot.web.console.shell import checked, choices_of, form_of, guide_names, shown, went
 from bot.web.keys import CHANNELS as ROOM
-from bot.web.keys import CLOCK
+from bot.web.keys import CLOCK, JOURNEYS
 
 CHANNELS = "/console/channels"
 _PAGE, _DAYS = 24, 14
@@ -45,16 +46,9 @@ async def show_channels(request: web.Request) -> web.Response:
 
 
 async def show_new(request: web.Request) -> web.Response:
-    here = desk(request)
-    return shown(
-        request,
-        "channel_form.html",
-        at="channels",
-        channel=None,
-        names=await guide_names(here.database, present=True),
-        preview=preview_of(request, ""),
-        everybody=await guide_names(here.database, present=True),
-    )
+    """The form of a new code, or with `?kind=link` of a link of the acquisition assistant."""
+    kind = LINK if request.query.get("kind") == LINK else CONTACT_WAY
+    return await _form(request, "channel_form.html", channel=None, kind=kind)
 
 
 async def show_one(request: web.Request) -> web.Response:
@@ -74,24 +68,24 @@ async def show_one(request: web.Request) -> web.Response:
         ).all()
     rules = roster(channel)
     change = rules.next_change(request.app[CLOCK].now().astimezone(here.zone))
-    return shown(
+    return await _form(
         request,
         "channel.html",
-        at="channels",
         channel=channel,
+        kind=channel.kind,
         days=days[channel.id],
-        names=names,
-        everybody=names,
         latest=[_greeting(here, row, names) for row in latest],
         next_change=here.time(change) if change else "",
-        preview=preview_of(request, str(channel.greeting.get("text", ""))),
+        paused=here.time(channel.paused_at) if channel.paused_at else "",
     )
 
 
 async def create(request: web.Request) -> web.Response:
     """Make a channel; when WeCom's answer is late the page shows it as being made."""
-    data = await _fields(request)
-    draft = checked(ChannelDraft, data | {"kind": "contact_way"}, _labels(request))
+    form = await form_of(request)
+    kind = LINK if form.get("kind") == LINK else CONTACT_WAY
+    data = await _fields(request, kind)
+    draft = checked(ChannelDraft, data | {"kind": kind}, _labels(request))
     try:
         channel = await request.app[ROOM].create(draft)
     except RetryLater:
@@ -102,12 +96,22 @@ async def create(request: web.Request) -> web.Response:
 async def change(request: web.Request) -> web.Response:
     channel_id = path_id(request)
     channel = await request.app[ROOM].get(channel_id)
-    data = await _fields(request)
-    data["greeting"] = dict(channel.greeting) | {"text": data["greeting"]["text"]}
-    if not data["greeting"]["text"]:
-        data["greeting"] |= {"returning_text": "", "shared_text": ""}
+    data = await _fields(request, channel.kind)
     await request.app[ROOM].change(channel_id, checked(ChannelPatch, data, _labels(request)))
     return went(request, f"{CHANNELS}/{channel_id}", "saved")
+
+
+async def pause(request: web.Request) -> web.Response:
+    """Let the channel rest: the backups answer, its own words are not said."""
+    reason = (await form_of(request)).get("reason", "").strip()
+    channel_id, who = path_id(request), request[SIGNED].user
+    await request.app[ROOM].pause(channel_id, by=who, reason=reason)
+    return went(request, f"{CHANNELS}/{channel_id}", "paused")
+
+
+async def resume(request: web.Request) -> web.Response:
+    await request.app[ROOM].resume(path_id(request))
+    return went(request, f"{CHANNELS}/{path_id(request)}", "resumed")
 
 
 async def delete(request: web.Request) -> web.Response:
@@ -122,15 +126,49 @@ async def poster(request: web.Request) -> web.Response:
     return response
 
 
-async def _fields(request: web.Request) -> dict[str, Any]:
+async def _form(
+    request: web.Request, template: str, *, channel: Channel | None, kind: str, **more: Any
+) -> web.Response:
+    """A page with the fields of a channel."""
+    here = desk(request)
+    names = await guide_names(here.database)
+    greeting = channel.greeting if channel else {}
+    return shown(
+        request,
+        template,
+        at="channels",
+        channel=channel,
+        kind=kind,
+        names=names,
+        everybody=await guide_names(here.database, present=True),
+        spoken=lambda userids: spoken(userids, names),
+        journeys=await _journeys(request, channel),
+        words=await fields_of(request, greeting),
+        preview=await preview_of(request, greeting),
+        most_rows=MOST_ROWS,
+        **more,
+    )
+
+
+async def _journeys(request: web.Request, channel: Channel | None) -> dict[str, str]:
+    """The journeys to choose from, by id; one that is gone stays for the channel that has it."""
+    shelf = request.app[JOURNEYS]
+    found = {one.id: one.journey.name for one in await shelf.all() if one.journey}
+    if channel and channel.journey:
+        found.setdefault(channel.journey, channel.journey)
+    return found
+
+
+async def _fields(request: web.Request, kind: str) -> dict[str, Any]:
     form = await form_of(request)
     names = await guide_names(desk(request).database)
     days = {
         number: await choices_of(request, f"s{number}.days")
-        for number in range(50)
+        for number in range(MOST_ROWS)
         if f"s{number}.from" in form
     }
-    return read_channel(form, ticked=await choices_of(request, "guides"), days=days, names=names)
+    ticked = await choices_of(request, "guides")
+    return read_channel(form, kind=kind, ticked=ticked, days=days, names=names)
 
 
 def _labels(request: web.Request) -> dict[str, str]:
@@ -184,6 +222,8 @@ ROUTES = (
     web.post(CHANNELS, create),
     web.get(CHANNELS + "/{id:\\d+}", show_one),
     web.post(CHANNELS + "/{id:\\d+}", change),
+    web.post(CHANNELS + "/{id:\\d+}/pause", pause),
+    web.post(CHANNELS + "/{id:\\d+}/resume", resume),
     web.post(CHANNELS + "/{id:\\d+}/delete", delete),
     web.get(CHANNELS + "/{id:\\d+}/poster", poster),
 )

@@ -2,7 +2,22 @@
 
 from __future__ import annotations
 
-from bot.web.console import account_pages, channels, customer, customers, greetings, groups, tags
+from bot.web.console import (
+    account_pages,
+    channels,
+    customer,
+    customers,
+    greetings,
+    group_greetings,
+    groups,
+    outreach_calendar,
+    outreach_journeys,
+    outreach_results,
+    outreach_tasks,
+    outreach_touches,
+    tags,
+    uploads,
+)
 
 PAGES = (
     *customers.ROUTES,
@@ -11,5 +26,12 @@ PAGES = (
     *groups.ROUTES,
     *tags.ROUTES,
     *greetings.ROUTES,
+    *group_greetings.ROUTES,
+    *uploads.ROUTES,
     *account_pages.ROUTES,
+    *outreach_calendar.ROUTES,
+    *outreach_touches.ROUTES,
+    *outreach_tasks.ROUTES,
+    *outreach_journeys.ROUTES,
+    *outreach_results.ROUTES,
 )

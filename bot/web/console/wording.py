@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from bot.web.console.greeting_words import EN_GREETING, ZH_GREETING
 from bot.web.console.outreach_words import EN_OUTREACH, ZH_OUTREACH
 from bot.web.console.page_words import EN_PAGES, ZH_PAGES
+from bot.web.console.rule_words import EN_JOURNEY, ZH_JOURNEY
 from bot.web.console.shop_words import EN_SHOP, ZH_SHOP
 from bot.web.console.staff_words import EN_STAFF, ZH_STAFF
 
@@ -343,8 +345,8 @@ EN: dict[str, str] = {
 }
 
 
-ZH |= ZH_PAGES | ZH_SHOP | ZH_STAFF | ZH_OUTREACH
-EN |= EN_PAGES | EN_SHOP | EN_STAFF | EN_OUTREACH
+ZH |= ZH_PAGES | ZH_SHOP | ZH_GREETING | ZH_STAFF | ZH_OUTREACH | ZH_JOURNEY
+EN |= EN_PAGES | EN_SHOP | EN_GREETING | EN_STAFF | EN_OUTREACH | EN_JOURNEY
 
 
 @dataclass(frozen=True, slots=True)
