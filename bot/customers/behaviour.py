@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import or_, select
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from bot import loggers
 from bot.clock import Clock
 from bot.customers.funnel import Funnel
 from bot.customers.parked import BehaviourState
 from bot.customers.stages import move_stage
 from bot.customers.tag_checks import want_check
+from bot.delivery.rounds import Rounds
 from bot.store.contact_tables import BehaviourEvent
 from bot.store.database import Database
 from bot.store.tables import Customer
@@ -48,8 +46,10 @@ class Taken:
     stage: str | None = None
 
 
-class BehaviourBook:
+class BehaviourBook(Rounds):
     """Takes events in and lets them move their customers along the funnel."""
+
+    poll_seconds = 1.0
 
     def __init__(
         self,
@@ -59,6 +59,7 @@ class BehaviourBook:
         *,
         on_applied: Callable[[], None] = lambda: None,
     ) -> None:
+        super().__init__()
         self._database = database
         self._clock = clock
         self._funnel = funnel
@@ -95,16 +96,12 @@ class BehaviourBook:
             "received_at": self._clock.now(),
         }
 
-    async def run(self, *, poll_seconds: float = 1.0) -> None:
-        """Apply events whose people have appeared, until cancelled."""
-        while True:
-            try:
-                if await self.apply_ready():
-                    self._on_applied()
-                    continue
-            except (SQLAlchemyError, OSError) as error:
-                loggers.customers.error("behaviour could not be applied", exc_info=error)
-            await asyncio.sleep(poll_seconds)
+    async def round(self) -> bool:
+        """Apply events whose people have appeared."""
+        if not await self.apply_ready():
+            return False
+        self._on_applied()
+        return True
 
     async def apply_ready(self) -> int:
         """Apply some of the events that wait no longer, oldest first; returns how many."""

@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import select
-from sqlalchemy.exc import SQLAlchemyError
 
-from bot import loggers
 from bot.clock import Clock
 from bot.customers.channels import Channels
 from bot.customers.greeting_media import GreetingMedia
 from bot.customers.shop_greetings import ShopGreetings
+from bot.delivery.rounds import Rounds
 from bot.store.channel_tables import Channel, ChannelStatus
 from bot.store.database import Database
 
 _PREPARE_EVERY = timedelta(minutes=20)
 
 
-class ChannelKeeper:
+class ChannelKeeper(Rounds):
     """Tends the channels every few seconds and whenever somebody new came by one of them."""
+
+    poll_seconds = 10.0
 
     def __init__(
         self,
@@ -32,37 +32,23 @@ class ChannelKeeper:
         clock: Clock,
         shop: ShopGreetings,
     ) -> None:
+        super().__init__()
         self._database = database
         self._channels = channels
         self._media = media
         self._clock = clock
         self._shop = shop
-        self._wake = asyncio.Event()
         self._prepared_at: datetime | None = None
-
-    def nudge(self) -> None:
-        """Somebody came: a cap may be reached."""
-        self._wake.set()
 
     def changed(self) -> None:
         """A channel was made or edited: its files should be ready before anybody comes."""
         self._prepared_at = None
         self._wake.set()
 
-    async def run(self, *, poll_seconds: float = 10.0) -> None:
-        """Tend until cancelled."""
-        while True:
-            self._wake.clear()
-            try:
-                await self._channels.tend()
-                await self._prepare()
-            except (SQLAlchemyError, OSError) as error:
-                loggers.customers.error("channels could not be tended", exc_info=error)
-            try:
-                async with asyncio.timeout(poll_seconds):
-                    await self._wake.wait()
-            except TimeoutError:
-                continue
+    async def round(self) -> bool:
+        await self._channels.tend()
+        await self._prepare()
+        return False
 
     async def _prepare(self) -> None:
         now = self._clock.now()

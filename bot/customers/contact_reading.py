@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, update
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot import loggers
 from bot.clock import Clock
 from bot.customers.contact_book import store_pairs
 from bot.delivery.backoff import Backoff
+from bot.delivery.rounds import DueReads
 from bot.errors import GiveUp, RetryLater, TellGuide, WeComError
 from bot.store.contact_tables import ContactRead
 from bot.store.database import Database
 from bot.wecom.client import WeComClient
 from bot.wecom.contacts import Pair, pairs_of_contact
 
-_LEASE = timedelta(seconds=60)
-_BATCH = 20
 _NOT_YET = timedelta(hours=1)
 _PAGES = 40
 
@@ -55,8 +51,11 @@ async def read_contact(client: WeComClient, external_userid: str) -> list[Pair]:
     return pairs
 
 
-class ContactReader:
+class ContactReader(DueReads[ContactRead]):
     """Keeps names, remarks and tags as fresh as the callbacks ask for."""
+
+    table = ContactRead
+    poll_seconds = 2.0
 
     def __init__(
         self,
@@ -67,54 +66,10 @@ class ContactReader:
         stage: str,
         backoff: Backoff | None = None,
     ) -> None:
-        self._database = database
+        super().__init__(database, clock)
         self._client = client
-        self._clock = clock
         self._stage = stage
         self._backoff = backoff or Backoff(cap=timedelta(hours=1))
-        self._wake = asyncio.Event()
-
-    def nudge(self) -> None:
-        self._wake.set()
-
-    async def run(self, *, poll_seconds: float = 2.0) -> None:
-        """Read whatever is due until cancelled."""
-        while True:
-            self._wake.clear()
-            try:
-                if await self.read_some():
-                    continue
-            except (SQLAlchemyError, OSError) as error:
-                loggers.customers.error("contacts could not be read", exc_info=error)
-            try:
-                async with asyncio.timeout(poll_seconds):
-                    await self._wake.wait()
-            except TimeoutError:
-                continue
-
-    async def read_some(self) -> bool:
-        """Read a few that are due; False when none is."""
-        due = await self._claim()
-        await asyncio.gather(*(self._read(row) for row in due))
-        return bool(due)
-
-    async def _claim(self) -> Sequence[ContactRead]:
-        now = self._clock.now()
-        due = (
-            select(ContactRead)
-            .where(ContactRead.due_at <= now)
-            .order_by(ContactRead.due_at)
-            .limit(_BATCH)
-        )
-        async with self._database.read() as session:
-            if not (await session.scalars(due.limit(1))).first():
-                return ()
-        async with self._database.write() as session:
-            rows = (await session.scalars(due.with_for_update(skip_locked=True))).all()
-            for row in rows:
-                row.due_at = now + _LEASE
-                row.attempts += 1
-            return rows
 
     async def _read(self, row: ContactRead) -> None:
         asked_at = self._clock.now()

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import select, update
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot import loggers
 from bot.clock import Clock
 from bot.customers.erasures import note_return
 from bot.customers.parked import unpark
+from bot.delivery.rounds import Rounds
 from bot.errors import MendSettings, WeComError
 from bot.store.database import Database
 from bot.store.tables import Customer, StageMove
@@ -61,36 +60,19 @@ async def meet(
     return new
 
 
-class ProfileReader:
+class ProfileReader(Rounds):
     """Fetches the profiles of customers that we only know by id.
 
     WeCom: `kf/customer/batchget` answers only for those who wrote within 48 h.
     """
 
     def __init__(self, database: Database, client: WeComClient, clock: Clock) -> None:
+        super().__init__()
         self._database = database
         self._client = client
         self._clock = clock
-        self._wake = asyncio.Event()
 
-    def nudge(self) -> None:
-        self._wake.set()
-
-    async def run(self, *, poll_seconds: float = 5.0) -> None:
-        while True:
-            self._wake.clear()
-            try:
-                if await self.read_some():
-                    continue
-            except (SQLAlchemyError, OSError) as error:
-                loggers.customers.error("profiles could not be read", exc_info=error)
-            try:
-                async with asyncio.timeout(poll_seconds):
-                    await self._wake.wait()
-            except TimeoutError:
-                continue
-
-    async def read_some(self) -> bool:
+    async def round(self) -> bool:
         """Read one batch; False when none is due."""
         ids = await self._due()
         if not ids:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, select, update
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy import delete, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot import loggers
 from bot.clock import Clock
 from bot.delivery.backoff import Backoff
+from bot.delivery.rounds import DueReads
 from bot.errors import GiveUp, RetryLater, WeComError
 from bot.groups.changes import READ_AFTER
 from bot.groups.group_rows import end_group
@@ -22,8 +20,6 @@ from bot.store.group_tables import GroupRead, GroupState
 from bot.wecom.client import WeComClient
 from bot.wecom.group_chats import DISMISSED, NOT_OURS, GroupInfo, group_of
 
-_LEASE = timedelta(seconds=60)
-_BATCH = 10
 _BELIEVE_AFTER = 6
 
 
@@ -34,8 +30,12 @@ def ended_by(error: WeComError) -> GroupState | None:
     return GroupState.MISSING if error.errcode in NOT_OURS else None
 
 
-class GroupReader:
+class GroupReader(DueReads[GroupRead]):
     """Keeps groups as fresh as the callbacks ask for."""
+
+    table = GroupRead
+    batch = 10
+    poll_seconds = 1.0
 
     def __init__(
         self,
@@ -46,54 +46,10 @@ class GroupReader:
         *,
         backoff: Backoff | None = None,
     ) -> None:
-        self._database = database
+        super().__init__(database, clock)
         self._client = client
-        self._clock = clock
         self._roster = roster
         self._backoff = backoff or Backoff(first=timedelta(seconds=2), cap=timedelta(minutes=30))
-        self._wake = asyncio.Event()
-
-    def nudge(self) -> None:
-        self._wake.set()
-
-    async def run(self, *, poll_seconds: float = 1.0) -> None:
-        """Read whatever is due until cancelled."""
-        while True:
-            self._wake.clear()
-            try:
-                if await self.read_some():
-                    continue
-            except (SQLAlchemyError, OSError) as error:
-                loggers.groups.error("groups could not be read", exc_info=error)
-            try:
-                async with asyncio.timeout(poll_seconds):
-                    await self._wake.wait()
-            except TimeoutError:
-                continue
-
-    async def read_some(self) -> bool:
-        """Read a few that are due; False when none is."""
-        due = await self._claim()
-        await asyncio.gather(*(self._read(row) for row in due))
-        return bool(due)
-
-    async def _claim(self) -> Sequence[GroupRead]:
-        now = self._clock.now()
-        due = (
-            select(GroupRead)
-            .where(GroupRead.due_at <= now)
-            .order_by(GroupRead.due_at)
-            .limit(_BATCH)
-        )
-        async with self._database.read() as session:
-            if not (await session.scalars(due.limit(1))).first():
-                return ()
-        async with self._database.write() as session:
-            rows = (await session.scalars(due.with_for_update(skip_locked=True))).all()
-            for row in rows:
-                row.due_at = now + _LEASE
-                row.attempts += 1
-            return rows
 
     async def _read(self, row: GroupRead) -> None:
         asked_at = self._clock.now()

@@ -9,7 +9,7 @@ from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from bot.store.columns import BigId
-from bot.store.tables import Base, Customer, Work
+from bot.store.tables import Base, Customer, ReadWish, Work
 
 Index("ix_customer_first_seen", Customer.first_seen_at, Customer.external_userid)
 
@@ -92,15 +92,12 @@ class ContactCard(Base):
     body: Mapped[dict[str, Any]]
 
 
-class ContactRead(Base):
-    """A customer whose contact details must be read (again); `wanted` grows with each wish."""
+class ContactRead(ReadWish, Base):
+    """A customer whose contact details must be read (again)."""
 
     __tablename__ = "contact_read"
 
     external_userid: Mapped[str] = mapped_column(String(64), primary_key=True)
-    wanted: Mapped[int] = mapped_column(default=1)
-    due_at: Mapped[datetime] = mapped_column(index=True)
-    attempts: Mapped[int] = mapped_column(default=0)
 
 
 class TagGroup(Base):

@@ -10,7 +10,7 @@ from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from bot.store.columns import BigId
-from bot.store.tables import Base
+from bot.store.tables import Base, ReadWish
 
 
 class GroupState(StrEnum):
@@ -150,8 +150,8 @@ class GroupMove(Base):
     digest_id: Mapped[int | None] = mapped_column(BigId)
 
 
-class GroupRead(Base):
-    """A group that must be read (again); `wanted` grows with each wish.
+class GroupRead(ReadWish, Base):
+    """A group that must be read (again).
 
     `ripe_at` is when WeCom surely tells what the last wish was about; what is read before it has
     to be read once more.
@@ -160,10 +160,7 @@ class GroupRead(Base):
     __tablename__ = "group_read"
 
     chat_id: Mapped[str] = mapped_column(String(64), primary_key=True)
-    wanted: Mapped[int] = mapped_column(default=1)
-    due_at: Mapped[datetime] = mapped_column(index=True)
     ripe_at: Mapped[datetime]
-    attempts: Mapped[int] = mapped_column(default=0)
 
 
 class GroupSweep(Base):

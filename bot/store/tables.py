@@ -77,6 +77,14 @@ class InboxEvent(Work, Base):
     received_at: Mapped[datetime]
 
 
+class ReadWish:
+    """A row that asks for something to be read from WeCom; `wanted` grows with each wish."""
+
+    wanted: Mapped[int] = mapped_column(default=1)
+    due_at: Mapped[datetime] = mapped_column(index=True)
+    attempts: Mapped[int] = mapped_column(default=0)
+
+
 class KfAccount(Base):
     """One WeChat customer-service account and how far its messages were pulled.
 

@@ -70,7 +70,7 @@ async def test_a_new_friend_is_known_with_stage_channel_and_then_by_name(shop: S
     customer = await one(shop, Customer, "wmA")
     assert (customer.stage, customer.channel, customer.name) == (STAGE, "door-1", "")
     assert await total(shop, TagCheck) == 1
-    assert await reader(shop).read_some()
+    assert await reader(shop).round()
     customer = await one(shop, Customer, "wmA")
     assert (customer.name, customer.tags) == ("客户wmA", ["VIP"])
     assert (await one(shop, Follow, "zhang", "wmA")).remark == "小林"
@@ -117,21 +117,21 @@ async def test_deleted_by_either_side_and_handed_on(shop: Shop) -> None:
 async def test_half_added_is_read_again_after_the_guide_confirmed(shop: Shop) -> None:
     await deliver(shop, change(HALF))
     assert (await one(shop, Follow, "zhang", "wmA")).state == "half"
-    await reader(shop).read_some()
+    await reader(shop).round()
     waiting = await one(shop, ContactRead, "wmA")
     assert (waiting.due_at - shop.clock.now()).total_seconds() == 3600
     shop.people.follow("zhang", "wmA")
     await deliver(shop, change(ADD, at=60))
     assert (await one(shop, Follow, "zhang", "wmA")).state == "active"
-    await reader(shop).read_some()
+    await reader(shop).round()
     assert (await one(shop, Customer, "wmA")).name == "客户wmA"
 
 
 async def test_many_edits_are_read_once(shop: Shop) -> None:
     shop.people.follow("zhang", "wmA")
     await deliver(shop, change(ADD), *(change(EDIT, at=second) for second in range(1, 9)))
-    assert await reader(shop).read_some()
-    assert not await reader(shop).read_some()
+    assert await reader(shop).round()
+    assert not await reader(shop).round()
     assert shop.people.calls["externalcontact/get"] == 1
 
 

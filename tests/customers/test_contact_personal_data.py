@@ -170,7 +170,7 @@ async def test_the_erased_stay_unknown_until_they_come_again(shop: Shop) -> None
     again = int(shop.clock.now().timestamp()) - SINCE
     shop.people.follow("zhang", "wmA", createtime=SINCE + again)
     await deliver(shop, change(ADD, at=again))
-    await reader(shop).read_some()
+    await reader(shop).round()
     async with shop.database.read() as session:
         assert (await session.get_one(Customer, "wmA")).name == "客户wmA"
 

@@ -45,11 +45,11 @@ async def test_new_customers_are_named(
     platform.customer_writes(who, "在吗", open_kfid=DEFAULT_ACCOUNT)
     await add(database, clock, who)
     reader = ProfileReader(database, connect(database), clock)
-    assert await reader.read_some() is False
+    assert await reader.round() is False
     assert await names(database) == {who: CUSTOMERS[0].nickname}
     assert await due(database, who) is None
     calls = len(platform.calls)
-    await reader.read_some()
+    await reader.round()
     assert len(platform.calls) == calls, "nothing is due any more"
 
 
@@ -67,8 +67,8 @@ async def test_a_batch_holds_at_most_a_hundred(
 ) -> None:
     await add(ledger, clock, *(f"wm{number:03}" for number in range(150)))
     reader = ProfileReader(ledger, scripted(), clock)
-    assert await reader.read_some() is True
-    assert await reader.read_some() is False
+    assert await reader.round() is True
+    assert await reader.round() is False
     sizes = [
         len(json.loads(body)["external_userid_list"])
         for api, _, body in script.calls
@@ -89,7 +89,7 @@ async def test_a_refusal_puts_the_batch_off(
     await add(ledger, clock, "wmA")
     script.will("kf/customer/batchget", *[code] * 3)
     reader = ProfileReader(ledger, scripted(), clock)
-    assert await reader.read_some() is False
+    assert await reader.round() is False
     assert await due(ledger, "wmA") == clock.now() + timedelta(minutes=minutes)
 
 
@@ -98,7 +98,7 @@ async def test_whoever_wecom_does_not_know_is_not_asked_about_for_ever(
 ) -> None:
     await add(ledger, clock, "wmA")
     script.will("kf/customer/batchget", {"customer_list": [], "invalid_external_userid": ["wmA"]})
-    await ProfileReader(ledger, scripted(), clock).read_some()
+    await ProfileReader(ledger, scripted(), clock).round()
     assert await due(ledger, "wmA") is None
 
 
@@ -119,7 +119,7 @@ async def test_strange_profiles_do_not_stop_the_others(
     await add(database, clock, "wmA", "wmB", "wmC", "wmD", "wmZ")
     good = [{"external_userid": who, "nickname": who} for who in ("wmA", "wmZ")]
     script.will("kf/customer/batchget", {"customer_list": [good[0], *STRANGE, good[1]]})
-    await ProfileReader(database, scripted(), clock).read_some()
+    await ProfileReader(database, scripted(), clock).round()
     found = await names(database)
     assert (found["wmA"], found["wmZ"]) == ("wmA", "wmZ")
     assert found["wmB"].startswith("半个")

@@ -81,7 +81,7 @@ class Shop:
         """Hear everything, and read what is due a few seconds later."""
         await self.hear()
         self.clock.turn(seconds=seconds)
-        while await self.groups.reader.read_some():
+        while await self.groups.reader.round():
             pass
 
     async def group(self, chat_id: str) -> CustomerGroup:

@@ -43,7 +43,7 @@ async def test_a_full_group_gives_way_to_the_next(shop: Shop) -> None:
     for who in (LIN, MAY):
         gatherings.scan(shop.platform, who, code.config_id or "")
     await shop.settle()
-    await shop.groups.keeper.tend()
+    await shop.groups.keeper.round()
     turned = await shop.groups.codes.get(code.id)
     assert (turned.chat_ids, turned.spares, turned.filled) == ([spare], [], [first])
     gatherings.scan(shop.platform, ZHOU, code.config_id or "")
@@ -69,14 +69,14 @@ async def test_groups_that_wecom_opens_are_for_what_the_code_is_for(shop: Shop) 
     for who in (LIN, MAY):
         gatherings.scan(shop.platform, who, code.config_id or "", closes_at=3)
     await shop.settle()
-    await shop.groups.keeper.tend()
+    await shop.groups.keeper.round()
     [notice] = await shop.rows(GuideNotice, GuideNotice.kind == "group_code")
     assert "宝妈群2" in notice.text
     opened = gatherings.scan(shop.platform, ZHOU, code.config_id or "", closes_at=3)
     assert opened.name == "宝妈群2"
     await shop.settle()
     shop.clock.turn(minutes=11)
-    await shop.groups.keeper.tend()
+    await shop.groups.keeper.round()
     await shop.settle()
     turned = await shop.groups.codes.get(code.id)
     assert (turned.chat_ids, turned.base_id, turned.error) == ([opened.chat_id], 3, None)
@@ -96,7 +96,7 @@ async def test_a_dismissed_group_is_taken_from_behind_the_code(small_shop: Shop)
     code = await shop.groups.codes.create(CodeDraft(name="海报", chat_ids=[first, second]))
     gatherings.dismiss(shop.platform, first)
     await shop.settle()
-    await shop.groups.keeper.tend()
+    await shop.groups.keeper.round()
     assert (await shop.groups.codes.get(code.id)).chat_ids == [second]
 
 
@@ -110,7 +110,7 @@ async def test_a_lost_answer_makes_the_code_anew(small_shop: Shop) -> None:
     [code] = await shop.rows(GroupCode)
     assert (code.status, code.config_id) == ("creating", None)
     shop.clock.turn(minutes=2)
-    await shop.groups.keeper.tend()
+    await shop.groups.keeper.round()
     code = await shop.groups.codes.get(code.id)
     assert code.status == "active" and code.config_id and code.qr_code
 
@@ -128,7 +128,7 @@ async def test_changes_replace_everything_and_deletion_ends_it(small_shop: Shop)
     await codes.delete(code.id)
     with pytest.raises(NotFound):
         await codes.get(code.id)
-    await shop.groups.keeper.tend()
+    await shop.groups.keeper.round()
 
 
 async def test_strangers_and_dismissed_groups_are_refused(small_shop: Shop) -> None:

@@ -23,9 +23,9 @@ from bot.store.group_tables import (
 async def test_a_new_group_is_read_two_seconds_after_its_event(shop: Shop) -> None:
     chat = shop.open("宝妈群", LIN, MAY)
     await shop.hear()
-    assert not await shop.groups.reader.read_some()
+    assert not await shop.groups.reader.round()
     shop.clock.turn(seconds=2)
-    assert await shop.groups.reader.read_some()
+    assert await shop.groups.reader.round()
     group = await shop.group(chat)
     assert (group.name, group.owner, group.members, group.customers) == ("宝妈群", QING, 3, 2)
     assert await shop.inside(chat) == {QING, LIN, MAY}
@@ -103,7 +103,7 @@ async def test_a_reading_that_lags_behind_is_asked_for_again(small_shop: Shop) -
         row = await session.get_one(GroupRead, chat)
         row.due_at = shop.clock.now()
     shop.clock.turn(seconds=0.5)  # the platform still tells of a moment before both
-    assert await shop.groups.reader.read_some()
+    assert await shop.groups.reader.round()
     assert await shop.inside(chat) == {QING, MAY}
     await shop.settle(seconds=4)
     assert await shop.inside(chat) == {QING, MAY}
@@ -119,7 +119,7 @@ async def test_a_stream_of_events_does_not_put_off_the_reading(small_shop: Shop)
         gatherings.change(shop.platform, chat, name=f"福利群{number}")
         await shop.hear()
         shop.clock.turn(seconds=1)
-        while await shop.groups.reader.read_some():
+        while await shop.groups.reader.round():
             pass
         if await shop.count(CustomerGroup, CustomerGroup.chat_id == chat):
             names.append((await shop.group(chat)).name)

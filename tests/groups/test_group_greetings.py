@@ -88,7 +88,7 @@ async def test_a_lost_answer_waits_for_a_person(small_shop: Shop) -> None:
         await shop.groups.templates.create(TemplateDraft(segment="vip"))
     [template] = await shop.groups.templates.all()
     assert (template.status, template.template_id) == ("unsure", None)
-    await shop.groups.keeper.tend()
+    await shop.groups.keeper.round()
     assert len(shop.calls("group_welcome_template/add")) == 1
     again = await shop.groups.templates.retry(template.id)
     assert again.status == "active"
@@ -133,8 +133,8 @@ async def test_owners_are_asked_once_for_all_their_groups_then_reminded(shop: Sh
     assert await drift(shop, first) == "no_template"
     template = await shop.groups.templates.create(TemplateDraft(segment="mothers"))
     assert await drift(shop, first) == "not_picked"
-    await shop.groups.keeper.tend()
-    await shop.groups.keeper.tend()
+    await shop.groups.keeper.round()
+    await shop.groups.keeper.round()
     notices = await shop.rows(GuideNotice)
     assert sorted(notice.userid for notice in notices) == [QING, TANG]
     [qing] = [notice.text for notice in notices if notice.userid == QING]
@@ -143,7 +143,7 @@ async def test_owners_are_asked_once_for_all_their_groups_then_reminded(shop: Sh
     assert await drift(shop, first) == "picked"
     for _ in range(12):
         shop.clock.turn(days=1)
-        await shop.groups.keeper.tend()
+        await shop.groups.keeper.round()
     assert await shop.count(GuideNotice, GuideNotice.userid == QING) == 3
     last = (await shop.rows(GuideNotice, GuideNotice.userid == QING))[-1].text
     assert "「宝妈一群」" not in last and "「宝妈二群」" in last
@@ -172,10 +172,10 @@ async def test_nobody_is_asked_at_night(small_shop: Shop) -> None:
     await shop.groups.profiles.change(chat, ProfilePatch(segment="mothers"))
     await shop.groups.templates.create(TemplateDraft(segment="mothers"))
     shop.clock.turn(hours=13)  # 23:00
-    await shop.groups.keeper.tend()
+    await shop.groups.keeper.round()
     assert await shop.count(GuideNotice) == 0
     shop.clock.turn(hours=10)
-    await shop.groups.keeper.tend()
+    await shop.groups.keeper.round()
     assert await shop.count(GuideNotice) == 1
 
 
