@@ -22,9 +22,17 @@ class SystemClock:
 class RunningClock:
     """A clock that starts at any moment and runs `speed` times as fast as the machine's."""
 
-    def __init__(self, start: datetime, speed: float, *, base: Clock | None = None) -> None:
+    def __init__(
+        self,
+        start: datetime,
+        speed: float,
+        *,
+        base: Clock | None = None,
+        running: timedelta = timedelta(0),
+    ) -> None:
+        """It has been `running` for so long of the machine's time already."""
         self._base = base or SystemClock()
-        self._began = self._base.now()
+        self._began = self._base.now() - running
         self._start = start.astimezone(UTC)
         self._speed = speed
 

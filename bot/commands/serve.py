@@ -32,9 +32,11 @@ def serve() -> None:
 
     例：BOT_WECOM__CORP_ID=ww… wecom-bot --config config.yml serve
     """
+    from bot.outreach.rehearsal_clock import process_age, service_clock
+
     settings = load_settings()
     loggers.configure(settings.logging, secrets=known_secrets(settings))
-    asyncio.run(_serve(settings))
+    asyncio.run(_serve(settings, service_clock(settings, running=process_age())))
 
 
 def known_secrets(settings: Settings) -> list[str]:
@@ -46,10 +48,10 @@ def known_secrets(settings: Settings) -> list[str]:
     return [*values, settings.database.password]
 
 
-async def _serve(settings: Settings) -> None:
+async def _serve(settings: Settings, clock: Clock) -> None:
     stop = stop_signal()
     with quiet_once(stop):
-        async with serving(settings):
+        async with serving(settings, clock=clock):
             await stop.wait()
             loggers.app.info("stopping")
 

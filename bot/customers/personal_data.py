@@ -21,6 +21,7 @@ from bot.customers.erasures import digest_of
 from bot.errors import NotFound
 from bot.store.contact_tables import Erasure
 from bot.store.database import Database
+from bot.store.outreach_tables import OutreachTask, TouchRow
 from bot.store.tables import Base, Conversation, Customer, InboxEvent, Suggestion
 
 _OWNERS = ("external_userid", "customer")
@@ -57,6 +58,7 @@ class PersonalData:
         async with self._database.write() as session:
             await _known(session, external_userid)
             counts: dict[str, int] = {}
+            await _leave_audiences(session, external_userid)
             for table, where in reversed(list(_about(external_userid))):
                 result: Any = await session.execute(delete(table).where(where))
                 if result.rowcount:
@@ -71,6 +73,14 @@ class PersonalData:
                 )
             )
         return counts
+
+
+async def _leave_audiences(session: AsyncSession, external_userid: str) -> None:
+    """Tasks for many name their customers in one value, which no column tells of."""
+    theirs = select(TouchRow.task_id).where(TouchRow.external_userid == external_userid)
+    for task in await session.scalars(select(OutreachTask).where(OutreachTask.id.in_(theirs))):
+        task.audience = [who for who in task.audience if who != external_userid]
+    await session.flush()
 
 
 async def _known(session: AsyncSession, external_userid: str) -> None:

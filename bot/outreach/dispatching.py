@@ -11,10 +11,11 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot import loggers
-from bot.clock import Clock
+from bot.clock import Clock, as_real
 from bot.customers.notices import notice_key, tell_guide
 from bot.delivery.outbox import enqueue
 from bot.dialogue.library import Library
+from bot.outreach.gate import CARD, TOUCH
 from bot.outreach.people import kf_conversations, people
 from bot.outreach.planning import TURN, ledger_of
 from bot.outreach.plans import Plans
@@ -40,11 +41,12 @@ from scheduler import (
     dispatch_refusal,
 )
 from scheduler import Customer as Person
+from scheduler.timing import open_span
 from scripts_library import Script
 
 _PAGE = 300
 _WAIT = timedelta(minutes=10)
-_CARD = "outreach"
+_TRANSIT = timedelta(seconds=1)
 _LATER = frozenset(
     {
         Rule.QUIET_HOURS,
@@ -214,9 +216,15 @@ class Dispatcher:
             asked = replace(touch, way=way)
             refusal = dispatch_refusal(desk.context, asked, walk, person, desk.ledger)
             if refusal is None:
-                return way
+                return Rule.QUIET_HOURS if self._closes(desk, step) else way
             first = first or refusal
         return first or Rule.NO_GUIDE
+
+    def _closes(self, desk: Desk, step: Step) -> bool:
+        """Whether the hours will be over by the time that a message arrives."""
+        arrives = desk.context.now + as_real(self._clock, _TRANSIT)
+        span = open_span(step, arrives, self._plans.calendar)
+        return span is None or span.start > arrives
 
     async def _promise(
         self,
@@ -253,6 +261,7 @@ class Dispatcher:
         )
         for place, send in enumerate(sends):
             send.msgid = _msgid(row.id, place)
+            send.payload = {**send.payload, TOUCH: row.id}
         person = desk.people[row.subject]
         if person.kf is not None:
             window = replace(person.kf, sent=person.kf.sent + len(parts))
@@ -270,14 +279,14 @@ class Dispatcher:
             session,
             guide,
             _card_text(desk.names.get(row.subject) or row.subject, step, content, parts),
-            kind=_CARD,
+            kind=CARD,
             about=row.id,
             external_userid=row.subject,
             now=desk.context.now,
         )
         row.status = TouchState.SENDING
         row.guides = [guide]
-        row.receipt = notice_key(guide, kind=_CARD, about=row.id)
+        row.receipt = notice_key(guide, kind=CARD, about=row.id)
 
     def _parts(self, desk: Desk, row: TouchRow, content: Content) -> list[dict[str, object]]:
         guide = next(iter(_guides(desk, row)), "")

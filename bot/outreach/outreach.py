@@ -16,6 +16,7 @@ from bot.outreach.attachments import MomentMedia
 from bot.outreach.cohorts import CohortBook
 from bot.outreach.dates import DateBook
 from bot.outreach.dispatching import Dispatcher
+from bot.outreach.gate import Gate
 from bot.outreach.journey_shelf import JourneyShelf
 from bot.outreach.listening import Listener
 from bot.outreach.planning import Planner
@@ -73,6 +74,7 @@ class Outreach:
         self.dispatcher = Dispatcher(
             database, clock, plans, words, ties.library, on_promised=self._promised
         )
+        self.gate = Gate(database, clock, plans)
         self.receipts = Receipts(database, clock)
         self.maker = TaskMaker(
             database,
@@ -81,7 +83,7 @@ class Outreach:
             media=ties.media,
             moment_media=MomentMedia(database, ties.client, clock, root=plans.root),
             tags=ties.tags,
-            moments_per_minute=plans.budget.moment_tasks_per_minute,
+            plans=plans,
         )
         self.tasks = Worker(database, OutreachTask, self.maker.handle, name=ties.name, clock=clock)
         self.poller = TaskPoller(

@@ -9,11 +9,14 @@ from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot import loggers
-from bot.clock import Clock
+from bot.clock import Clock, as_real
 from bot.customers.corp_tags import TagBook
 from bot.delivery.media import MediaLibrary
 from bot.errors import GiveUp, MendSettings, NotFound, RetryLater, TellGuide, UnknownOutcome
 from bot.outreach.attachments import MomentMedia, mass_send_attachments, text_of
+from bot.outreach.last_look import LastLook, last_look
+from bot.outreach.planning import TURN
+from bot.outreach.plans import Plans
 from bot.outreach.reading_back import Doubt, ReadBack
 from bot.store.claims import postpone, settle
 from bot.store.database import Database
@@ -28,10 +31,13 @@ from bot.store.tables import WorkState
 from bot.wecom.client import WeComClient
 from bot.wecom.mass_sends import MOST_TEXT_BYTES
 from bot.wecom.moments import MOST_TEXT_CHARACTERS
+from scheduler import Rule
 
 _FIRST_POLL = timedelta(seconds=10)
 _MINUTE = timedelta(minutes=1)
 _LOOK_AGAIN = timedelta(seconds=15)
+_LOOK_AGAIN_REAL = timedelta(seconds=0.7)
+_TRANSIT = timedelta(seconds=1)
 _MOMENTS = "outreach moments"
 
 
@@ -51,7 +57,7 @@ class TaskMaker:
         media: MediaLibrary,
         moment_media: MomentMedia,
         tags: TagBook,
-        moments_per_minute: int,
+        plans: Plans,
     ) -> None:
         self._database = database
         self._client = client
@@ -59,7 +65,7 @@ class TaskMaker:
         self._media = media
         self._moment_media = moment_media
         self._tags = tags
-        self._pace = moments_per_minute
+        self._plans = plans
         self._read_back = ReadBack(database, client, clock)
 
     async def handle(self, task: OutreachTask) -> None:
@@ -74,8 +80,11 @@ class TaskMaker:
         except (GiveUp, TellGuide, MendSettings, NotFound) as error:
             await self._fail(task, error.message)
             return
-        if not await self._claim(task):
+        targets = await self._claim(task)
+        if not targets:
             return
+        if task.kind != TaskKind.MOMENT:
+            call["targets"] = targets
         await self._call(task, call)
 
     async def _cleared(self, task: OutreachTask) -> bool:
@@ -97,7 +106,8 @@ class TaskMaker:
                 await postpone(
                     session,
                     task,
-                    until=self._clock.now() + _LOOK_AGAIN,
+                    until=self._clock.now()
+                    + max(_LOOK_AGAIN, as_real(self._clock, _LOOK_AGAIN_REAL)),
                     error="没有收到回应，正在核对企业微信里有没有这个任务",
                 )
             return False
@@ -125,18 +135,24 @@ class TaskMaker:
             "text": text,
             "attachments": await mass_send_attachments(parts, self._media),
             "sender": task.sender,
-            "targets": task.audience,
             "to_groups": task.kind == TaskKind.GROUP_MASS_SEND,
         }
 
-    async def _claim(self, task: OutreachTask) -> bool:
-        """Commit that the call is about to be made; False when it must not be made now."""
+    async def _claim(self, task: OutreachTask) -> list[str]:
+        """Commit that the call is about to be made for these; nobody when it must not be now."""
         now = self._clock.now()
+        soon = now + as_real(self._clock, _TRANSIT)
         async with self._database.write() as session:
+            await self._database.alone(session, TURN)
             if task.kind == TaskKind.MOMENT:
                 await self._database.alone(session, _MOMENTS)
                 if await self._too_many(session, task):
-                    return False
+                    return []
+            look = await last_look(session, self._plans, task, now, soon=soon)
+            if look.nobody is not None or look.wait_until is not None:
+                await self._not_now(session, task, look)
+                return []
+            audience = task.audience if task.kind == TaskKind.MOMENT else list(look.targets)
             held: Any = await session.execute(
                 update(OutreachTask)
                 .where(
@@ -144,10 +160,37 @@ class TaskMaker:
                     OutreachTask.leased_by == task.leased_by,
                     OutreachTask.state == WorkState.READY,
                 )
-                .values(called_at=now, looks=0)
+                .values(called_at=now, looks=0, audience=audience)
+                .execution_options(synchronize_session=False)
             )
-        task.called_at = now
-        return bool(held.rowcount)
+        task.called_at, task.audience = now, audience
+        return list(look.targets) if held.rowcount else []
+
+    async def _not_now(self, session: AsyncSession, task: OutreachTask, look: LastLook) -> None:
+        """Nobody wants it any more, or its hours are over for today."""
+        if look.wait_until is not None and look.wait_until < task.valid_until:
+            await session.execute(
+                update(OutreachTask)
+                .where(OutreachTask.id == task.id)
+                .values(attempts=0, called_at=None)
+                .execution_options(synchronize_session=False)
+            )
+            await postpone(
+                session, task, until=look.wait_until, error="不在可以发送的时段，等下一个时段"
+            )
+            return
+        rule = look.nobody or Rule.TOO_LATE
+        ended = await settle(
+            session,
+            task,
+            now=self._clock.now(),
+            state=WorkState.FAILED,
+            error=rule.zh,
+            phase=TaskPhase.CANCELLED,
+            called_at=None,
+        )
+        if ended:
+            await end_touches(session, task.id, TouchState.CANCELLED, rule.zh, rule)
 
     async def _too_many(self, session: AsyncSession, task: OutreachTask) -> bool:
         now = self._clock.now()
@@ -160,14 +203,13 @@ class TaskMaker:
                 OutreachTask.id != task.id,
             )
         )
-        if (made or 0) < self._pace:
+        pace = self._plans.budget.moment_tasks_per_minute
+        if (made or 0) < pace:
             return False
         await session.execute(
             update(OutreachTask).where(OutreachTask.id == task.id).values(attempts=0)
         )
-        await postpone(
-            session, task, until=now + _MINUTE / self._pace, error="每分钟的朋友圈任务数已满"
-        )
+        await postpone(session, task, until=now + _MINUTE / pace, error="每分钟的朋友圈任务数已满")
         return True
 
     async def _call(self, task: OutreachTask, call: dict[str, Any]) -> None:
@@ -244,12 +286,15 @@ class TaskMaker:
         loggers.outreach.error("a task of unknown outcome waits for a person", task=task.id)
 
 
-async def end_touches(session: AsyncSession, task_id: int, state: TouchState, reason: str) -> None:
+async def end_touches(
+    session: AsyncSession, task_id: int, state: TouchState, reason: str, rule: Rule | None = None
+) -> None:
     """Whatever of a task was still open ends this way."""
+    because = {"rule": rule} if rule is not None else {}
     await session.execute(
         update(TouchRow)
         .where(TouchRow.task_id == task_id, TouchRow.status == TouchState.ASKED)
-        .values(status=state, explanation=reason)
+        .values(status=state, explanation=reason, **because)
         .execution_options(synchronize_session=False)
     )
 

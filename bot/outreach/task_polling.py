@@ -280,14 +280,7 @@ class TaskPoller:
     ) -> None:
         async with self._database.write() as session:
             await _change(session, task, phase=phase, poll_at=None, error=reason)
-            if rule is not None:
-                await session.execute(
-                    update(TouchRow)
-                    .where(TouchRow.task_id == task.id, TouchRow.status == TouchState.ASKED)
-                    .values(rule=rule)
-                    .execution_options(synchronize_session=False)
-                )
-            await end_touches(session, task.id, state, reason)
+            await end_touches(session, task.id, state, reason, rule)
 
     async def _set(self, task: OutreachTask, **values: Any) -> None:
         async with self._database.write() as session:
