@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import aiohttp
 from aiohttp import web
@@ -65,6 +66,10 @@ from intents import BuiltinEngine, NluEngine, Taxonomy
 from scripts_library.sensitive import SensitiveWords
 
 
+Gated = TypeVar("Gated", Outbound, GuideNotice)
+Handle = Callable[[Gated], Awaitable[None]]
+
+
 @dataclass(frozen=True, slots=True)
 class Ground:
     """What every part is built on; opened first, closed last."""
@@ -120,7 +125,7 @@ class Bot:
         self.outbox = Worker(
             ground.database,
             Outbound,
-            sender.handle,
+            self._behind_the_gate(sender.handle),
             name=self.name,
             clock=ground.clock,
             on_settled=self.hub.publish,
@@ -134,6 +139,15 @@ class Bot:
             on_change=self.hub.publish,
             on_send=self.outbox.nudge,
         )
+
+    def _behind_the_gate(self, handle: Handle[Gated]) -> Handle[Gated]:
+        """What outreach promised is looked at once more before the call."""
+
+        async def handled(row: Gated) -> None:
+            if self.outreach is None or await self.outreach.gate.passes(row):
+                await handle(row)
+
+        return handled
 
     def _wire_greeting(self) -> None:
         ground, own = self.ground, self.ground.settings.greetings
@@ -174,7 +188,11 @@ class Bot:
             agent_id=ground.settings.wecom.agent_id,
         )
         self.notices = Worker(
-            ground.database, GuideNotice, herald.handle, name=self.name, clock=ground.clock
+            ground.database,
+            GuideNotice,
+            self._behind_the_gate(herald.handle),
+            name=self.name,
+            clock=ground.clock,
         )
         self.greetings = Worker(
             ground.database,
