@@ -20,7 +20,7 @@ from bot.store.tables import Customer, Suggestion, WorkState
 from bot.web.api.cursors import read_cursor, write_cursor
 from bot.web.api.customers import known_customer, path_customer, show_customer
 from bot.web.console.answers import is_htmx
-from bot.web.console.customers import CUSTOMERS
+from bot.web.console.customer_acts import CUSTOMERS, handovers
 from bot.web.console.desk import Desk, desk
 from bot.web.console.keys import SIGNED
 from bot.web.console.shell import form_of, guide_names, noted, shown, went
@@ -75,6 +75,8 @@ async def show(request: web.Request) -> web.Response:
         tags=tags,
         tagging=waiting is not None,
         all_tags=list(names),
+        handing=await handovers(request, view.follows),
+        stages={name: here.stage(name) for name in here.funnel.names},
         suggestions=[_suggestion(here, one) for one in suggestions],
         facts=await _facts(request, who),
         fields=_field_labels(here),

@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from bot.customers.directory import Wanted, guides_of, matching
 from bot.customers.segments import (
     MOST_CONDITIONS,
+    MOST_DEPTH,
     MOST_GROUPS,
     About,
     Rule,
@@ -104,7 +105,7 @@ async def show_customers(request: web.Request) -> web.Response:
         rows=rows,
         total=total or 0,
         about=list(About),
-        most=(MOST_GROUPS, MOST_CONDITIONS),
+        most=(MOST_GROUPS, MOST_CONDITIONS, MOST_DEPTH),
         filtered=bool(plain or rule.completed().groups),
         first=not request.query.get("cursor"),
         start=url,

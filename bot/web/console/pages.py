@@ -6,6 +6,7 @@ from bot.web.console import (
     account_pages,
     channels,
     customer,
+    customer_acts,
     customers,
     greetings,
     group_greetings,
@@ -22,6 +23,7 @@ from bot.web.console import (
 PAGES = (
     *customers.ROUTES,
     *customer.ROUTES,
+    *customer_acts.ROUTES,
     *channels.ROUTES,
     *groups.ROUTES,
     *tags.ROUTES,

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
+from bot.customers.stages import BY_HAND
 from bot.customers.timeline import Entry
 from bot.web.console.desk import Desk
 
@@ -56,7 +58,8 @@ def _words(here: Desk, entry: Entry, guides: Mapping[str, str]) -> tuple[str, st
         text = (
             say("story.stage", a=here.stage(str(came)), b=to) if came else say("story.start", b=to)
         )
-        return text, _cause(here, str(data.get("cause", "")))
+        because = (_cause(here, str(data.get("cause", ""))), _by_whom(data))
+        return text, " · ".join(filter(None, because))
     if kind == "tag":
         key = "story.tag_on" if data.get("added") else "story.tag_off"
         return say(key, tag=data["tag"]), str(data.get("because") or "") or guide
@@ -73,6 +76,11 @@ def _words(here: Desk, entry: Entry, guides: Mapping[str, str]) -> tuple[str, st
     if kind == "reply":
         return entry.text, str(data.get("problem") or "")
     return entry.text or str(data.get("msgtype", "")), ""
+
+
+def _by_whom(data: Mapping[str, Any]) -> str:
+    """Who moved a customer by hand, and why; what a customer said stands in the timeline."""
+    return str(data.get("detail") or "") if data.get("cause") == BY_HAND else ""
 
 
 def _cause(here: Desk, cause: str) -> str:

@@ -9,7 +9,7 @@ import re
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO
 
 from aiohttp import StreamReader, web
 
@@ -64,7 +64,7 @@ class Uploads:
         raise NotFound("没有这张图片")
 
 
-async def _copied(body: StreamReader, part: BinaryIO, *, most: int) -> tuple[str, bytes]:
+async def _copied(body: StreamReader, part: IO[bytes], *, most: int) -> tuple[str, bytes]:
     digest, head, size = hashlib.sha256(), b"", 0
     async for piece in body.iter_chunked(_PIECE):
         size += len(piece)

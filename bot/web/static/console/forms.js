@@ -23,6 +23,7 @@
   function upload(picker) {
     var file = picker.files[0];
     if (!file) { return; }
+    if (file.size > Number(picker.dataset.most) * 1024 * 1024) { note(picker.dataset.tooBig); picker.value = ""; return; }
     var label = picker.closest("label");
     var query = "?kind=" + picker.dataset.kind + "&name=" + encodeURIComponent(file.name);
     label.classList.add("working");
