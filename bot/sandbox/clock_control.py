@@ -70,6 +70,7 @@ def _state(request: web.Request) -> dict[str, Any]:
         "until": time.until.isoformat() if time.until else None,
         "guides_act": time.guides_act,
         "tasks": moments_feed.waiting_tasks(platform),
+        "cards": moments_feed.latest_cards(platform),
     }
 
 

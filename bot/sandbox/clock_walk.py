@@ -14,7 +14,8 @@ from .platform import Platform
 Companion = Callable[[], Awaitable[None]]
 _SHANGHAI = timezone(timedelta(hours=8))
 _BY_DAY, _BY_NIGHT = timedelta(minutes=30), timedelta(hours=1)
-_MORNING, _EVENING = 9, 21
+_A_MOMENT = timedelta(minutes=1)
+_MORNING, _EVENING = 9, 22
 _LIKES_ONE_IN = 3
 _FACT = "guides_wait"
 
@@ -52,7 +53,7 @@ class PassingTime:
             finally:
                 self.until = None
                 self._platform.keep_clock()
-        hours = by.total_seconds() / 3600
+        hours = round(by.total_seconds() / 3600, 1)
         self._platform.journal.note(
             Line.PLATFORM, f"过了 {hours:g} 小时", f"{hours:g} h have passed"
         )
@@ -91,7 +92,8 @@ def see_to_tasks(platform: Platform) -> int:
 
 
 def _next_step(now: datetime) -> timedelta:
-    """To the next half hour by day, to the next hour by night."""
-    by_day = _MORNING - 1 <= now.astimezone(_SHANGHAI).hour < _EVENING + 1
+    """To just after the next half hour by day, after the next hour by night."""
+    by_day = _MORNING - 1 <= now.astimezone(_SHANGHAI).hour < _EVENING
     step = _BY_DAY if by_day else _BY_NIGHT
-    return step - timedelta(seconds=now.timestamp() % step.total_seconds())
+    passed = (now - _A_MOMENT).timestamp() % step.total_seconds()
+    return step - timedelta(seconds=passed)

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from .platform import Platform
 
 MOMENT, MASS_SEND = "moment", "mass_send"
+_CARDS = 8
 _GUIDE_FACES = ("bun", "long", "curl", "bob")
 
 
@@ -113,6 +114,19 @@ def _task(kind: str, task_id: str, userid: str, row: Any, audience: int) -> dict
         "at": row["created_at"],
         "audience": audience,
     }
+
+
+def latest_cards(platform: Platform) -> list[dict[str, Any]]:
+    """What the app told guides lately, newest first."""
+    rows = platform.store.all("SELECT * FROM app_messages ORDER BY seq DESC LIMIT ?", _CARDS)
+    return [
+        {
+            "guide": "、".join(GUIDES.get(one, one) for one in row["receivers"].split("|")),
+            "text": str(json.loads(row["body"]).get("content") or row["msgtype"]),
+            "at": row["at"],
+        }
+        for row in rows
+    ]
 
 
 def confirm_task(platform: Platform, kind: str, task_id: str, userid: str) -> int:

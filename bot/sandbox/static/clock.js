@@ -1,5 +1,5 @@
 // The shop's clock, how it is turned, and what waits for guides meanwhile.
-import { ask, dateTime, find, icon, make, safely, say } from "./dom.js";
+import { ask, dateTime, dayTime, find, icon, make, safely, say } from "./dom.js";
 import { setSkew } from "./phone.js";
 import { lang, word } from "./words.js";
 
@@ -35,6 +35,7 @@ function show(state) {
   setSkew(state.now);
   find("guides-act").checked = state.guides_act;
   drawTasks(state.tasks);
+  drawCards(state.cards);
   tick();
 }
 
@@ -45,6 +46,14 @@ function tick() {
 function showTurning() {
   document.body.classList.toggle("turning", turning);
   for (const name of ["next-hour", "next-day"]) find(name).disabled = turning;
+}
+
+function drawCards(cards) {
+  find("cards-none").hidden = cards.length > 0;
+  find("cards").replaceChildren(...cards.map((card) => make("li", { className: "task" },
+    make("p", { className: "task-head" }, make("b", { textContent: card.guide }),
+      make("small", { textContent: dayTime(new Date(card.at * 1000), new Date(Date.now() + skew)) })),
+    make("p", { className: "task-text whole", textContent: card.text }))));
 }
 
 function drawTasks(tasks) {

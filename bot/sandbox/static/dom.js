@@ -69,13 +69,15 @@ const CLOCK = new Intl.DateTimeFormat("zh-CN", {
 const SECONDS = new Intl.DateTimeFormat("zh-CN", {
   timeZone: "Asia/Shanghai", hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23",
 });
-const WHOLE = (lang) => new Intl.DateTimeFormat(lang === "zh" ? "zh-CN" : "en-GB", {
-  timeZone: "Asia/Shanghai", month: "numeric", day: "numeric", weekday: "short",
-  hour: "2-digit", minute: "2-digit", hourCycle: "h23",
+const DATE = (lang) => new Intl.DateTimeFormat(lang === "zh" ? "zh-CN" : "en-GB", {
+  timeZone: "Asia/Shanghai", month: "long", day: "numeric",
+});
+const WEEKDAY = (lang) => new Intl.DateTimeFormat(lang === "zh" ? "zh-CN" : "en-GB", {
+  timeZone: "Asia/Shanghai", weekday: "short",
 });
 const DAY = new Intl.DateTimeFormat("zh-CN", { timeZone: "Asia/Shanghai", month: "numeric", day: "numeric" });
 
-export const dateTime = (moment, lang) => WHOLE(lang).format(moment);
+export const dateTime = (moment, lang) => `${DATE(lang).format(moment)} ${WEEKDAY(lang).format(moment)} ${CLOCK.format(moment)}`;
 export const clockTime = (moment) => CLOCK.format(moment);
 export const secondTime = (moment) => SECONDS.format(moment);
 

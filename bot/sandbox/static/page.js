@@ -181,8 +181,8 @@ function showLive(on) {
 }
 
 function setUpTabs() {
-  find("tabs").replaceChildren(...["people", "phone", "record", "rooms", "faults"].map((name) => make("button", {
-    type: "button", textContent: word(name === "faults" || name === "rooms" ? `${name}Short` : name), data: { name },
+  find("tabs").replaceChildren(...["people", "phone", "record", "guides", "rooms", "faults"].map((name) => make("button", {
+    type: "button", textContent: word(["faults", "rooms", "guides"].includes(name) ? `${name}Short` : name), data: { name },
     on: { click: () => { document.body.dataset.tab = name; markTabs(); } },
   })));
   markTabs();

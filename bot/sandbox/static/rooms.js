@@ -9,7 +9,7 @@ let opened = "";
 export function setUpRooms(shared) {
   state = shared;
   for (const place of document.querySelectorAll("[data-panels]")) {
-    place.replaceChildren(...["rooms", "faults"].map((name) => make("button", {
+    place.replaceChildren(...["guides", "rooms", "faults"].map((name) => make("button", {
       type: "button", textContent: word(`${name}Short`), data: { name }, on: { click: () => show(name) },
     })));
   }
