@@ -28,8 +28,9 @@ export async function openMoments(customer) {
   const id = customer.external_userid;
   const { items } = await ask(`customers/${id}/moments`);
   const fresh = id !== shown.id;
-  const changed = fresh || JSON.stringify(items) !== JSON.stringify(shown.items);
-  shown = { id, face: customer.face, name: customer.nickname, items };
+  const today = now().toDateString();
+  const changed = fresh || today !== shown.today || JSON.stringify(items) !== JSON.stringify(shown.items);
+  shown = { id, face: customer.face, name: customer.nickname, items, today };
   if (changed) draw(fresh);
   if (document.body.dataset.view === "moments") markSeen();
   drawDot();

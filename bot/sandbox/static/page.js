@@ -65,6 +65,7 @@ async function choose(id) {
   markTabs();
   await refreshThread();
   await refreshPeople();
+  find("people").querySelector(".current")?.scrollIntoView({ block: "nearest" });
 }
 
 async function refreshThread() {
