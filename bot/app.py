@@ -32,6 +32,7 @@ from bot.delivery.dead_letters import DeadLetters
 from bot.delivery.inbox import Inbox
 from bot.delivery.media import MediaLibrary
 from bot.delivery.outbox import Sender
+from bot.delivery.precedence import Precedence
 from bot.delivery.routing import EventRouter
 from bot.delivery.tokens import StoredTokens
 from bot.delivery.worker import Worker
@@ -64,7 +65,6 @@ from bot.wecom.client import WeComClient
 from bot.wecom.events import InboundEvent
 from intents import BuiltinEngine, NluEngine, Taxonomy
 from scripts_library.sensitive import SensitiveWords
-
 
 Gated = TypeVar("Gated", Outbound, GuideNotice)
 Handle = Callable[[Gated], Awaitable[None]]
@@ -103,6 +103,7 @@ class Bot:
         self.library = Library(database, clock)
         self.teaching = Teaching(database, clock, ground.taxonomy)
         self.trainer = Trainer(settings.nlu, ground.builtin, self.teaching)
+        self.first = Precedence()
         self._wire_sending()
         self._wire_greeting()
         self._wire_dialogue()
@@ -180,6 +181,7 @@ class Bot:
             media=self.greeting_media,
             aftercare=Aftercare(ground.clock, ground.funnel, own),
             variables=variables,
+            first=self.first,
         )
         herald = Herald(
             ground.database,
@@ -226,7 +228,12 @@ class Bot:
             on_send=self.outbox.nudge,
         )
         self.bursts = Worker(
-            ground.database, Burst, handler.handle, name=self.name, clock=ground.clock
+            ground.database,
+            Burst,
+            handler.handle,
+            name=self.name,
+            clock=ground.clock,
+            behind=self.first,
         )
 
     def _wire_receiving(self) -> None:
@@ -240,6 +247,7 @@ class Bot:
             book.store,
             name=self.name,
             on_stored=self._messages_stored,
+            behind=self.first,
         )
         self.reconciler = Reconciler(
             ground.database, self.client, ground.clock, on_wanted=self.puller.nudge
@@ -253,6 +261,7 @@ class Bot:
             self.router.handle,
             name=self.name,
             clock=ground.clock,
+            behind=self.first,
         )
         self.inbox = Inbox(
             ground.database,

@@ -22,6 +22,7 @@ from bot.customers.greeting_media import GreetingMedia
 from bot.customers.shop_greetings import ShopGreetings
 from bot.delivery.group_commit import GroupCommit
 from bot.delivery.group_read import GroupRead
+from bot.delivery.precedence import Precedence
 from bot.errors import BotError, RetryLater, UnknownOutcome, WeComError
 from bot.store.channel_tables import Greeting, GreetingOutcome
 from bot.store.database import Database
@@ -91,6 +92,7 @@ class Greeter:
         media: GreetingMedia,
         aftercare: Aftercare,
         variables: Mapping[str, str],
+        first: Precedence | None = None,
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
     ) -> None:
         self._database = database
@@ -102,6 +104,7 @@ class Greeter:
         self._aftercare = aftercare
         self._variables = dict(variables)
         self._sleep = sleep
+        self._first = first or Precedence()
         self._cases = GroupRead(database, functools.partial(read_cases, stage=stage))
         self._book = GroupCommit(database, urgent=True)
         self._rest = GroupCommit(database, most=10)
@@ -112,23 +115,28 @@ class Greeter:
         Recording is short and goes first, so that others are greeted meanwhile. A row that was
         recorded when its process died is only settled.
         """
-        case = await self._cases.get(row)
-        if row.outcome is None:
-            wording = Wording(self._shop.settings, shop=await self._shop.words())
-            words = wording.of(case, now=self._clock.now())
-            skipped = _skip(case)
-            names = await self._acquaintance.names(case, "" if skipped else words.text)
-            verdict = skipped or await self._greet(case, words, names)
-            await self._book.commit(lambda session: record(session, case, verdict))
-        else:
-            names = await self._acquaintance.names(case, "")
-            verdict = Verdict.recorded(row)
+        with self._first.urgent():
+            case = await self._cases.get(row)
+            if row.outcome is None:
+                names, verdict = await self._meet(case)
+                await self._book.commit(lambda session: record(session, case, verdict))
+            else:
+                names = await self._acquaintance.names(case, "")
+                verdict = Verdict.recorded(row)
+        await self._first.give_way()
         await self._rest.commit(
             lambda session: self._aftercare.settle(session, case, names, tell=verdict.tell)
         )
         loggers.customers.info(
             "new friend", greeting=row.id, outcome=verdict.outcome, errcode=verdict.errcode
         )
+
+    async def _meet(self, case: Case) -> tuple[Names, Verdict]:
+        wording = Wording(self._shop.settings, shop=await self._shop.words())
+        words = wording.of(case, now=self._clock.now())
+        skipped = _skip(case)
+        names = await self._acquaintance.names(case, "" if skipped else words.text)
+        return names, skipped or await self._greet(case, words, names)
 
     async def _greet(self, case: Case, words: Words, names: Names) -> Verdict:
         try:

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import insert, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot import loggers
@@ -51,9 +51,21 @@ async def meet(
         unique=["external_userid"],
         returning=Customer.external_userid,
     )
-    session.add_all(
-        StageMove(external_userid=who, from_stage=None, to_stage=stage, cause="first_seen", at=now)
-        for who in new
+    if not new:
+        return []
+    await session.execute(
+        insert(StageMove),
+        [
+            {
+                "external_userid": who,
+                "from_stage": None,
+                "to_stage": stage,
+                "cause": "first_seen",
+                "detail": "",
+                "at": now,
+            }
+            for who in new
+        ],
     )
     await unpark(session, external_userids=new)
     await note_return(session, new, now=now)

@@ -12,6 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from bot import loggers
 from bot.clock import Clock, as_real
 from bot.delivery.backoff import Backoff
+from bot.delivery.precedence import Precedence
 from bot.errors import BotError, RetryLater
 from bot.store.claims import WorkRow, claim, next_due, postpone, settle
 from bot.store.database import Database
@@ -27,7 +28,8 @@ class Worker(Generic[WorkRow]):
 
     `handle` settles its row itself, in the transaction that holds its effects. What it raises
     puts the row off (`RetryLater` says for how long) until `backoff` is exhausted; then the row
-    is dead and waits for a person.
+    is dead and waits for a person. Nothing new is begun while something urgent is under way
+    that this lane stands `behind`.
     """
 
     def __init__(
@@ -42,6 +44,7 @@ class Worker(Generic[WorkRow]):
         concurrency: int = 8,
         poll_seconds: float = 1.0,
         urgent: bool = False,
+        behind: Precedence | None = None,
         on_settled: Callable[[], None] = lambda: None,
     ) -> None:
         self._database = database
@@ -53,6 +56,7 @@ class Worker(Generic[WorkRow]):
         self._concurrency = concurrency
         self._poll = poll_seconds
         self._urgent = urgent
+        self._behind = behind
         self._on_settled = on_settled
         self._wake = asyncio.Event()
         self._running: set[asyncio.Task[None]] = set()
@@ -66,6 +70,8 @@ class Worker(Generic[WorkRow]):
         try:
             while True:
                 self._wake.clear()
+                if self._behind:
+                    await self._behind.give_way()
                 if not await self._start_some():
                     await self._sleep()
         finally:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import select, tuple_, update
+from sqlalchemy import insert, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.clock import Clock
@@ -15,9 +16,20 @@ from bot.customers.profiles import meet
 from bot.delivery.outbox import mark_undelivered
 from bot.settings import DialogueSettings
 from bot.store.tables import Burst, Conversation, Message, Suggestion, SuggestionStatus, WorkState
-from bot.store.upsert import insert_new
+from bot.store.upsert import insert_new, insert_new_keys
 from bot.wecom.kf import SERVICER, KfMessage
 
+Key = tuple[str, str]
+
+_BURST_COLUMNS = (
+    "lane",
+    "state",
+    "conversation_id",
+    "opened_at",
+    "last_sent_at",
+    "due_at",
+    "attempts",
+)
 _KF_HISTORY = timedelta(days=3)
 _PICKED_UP = "接待人员已接入"
 _PICKED, _TRANSFERRED, _ENDED, _REOPENED = "1", "2", "3", "4"
@@ -33,31 +45,38 @@ class MessageBook:
         self._clock = clock
 
     async def store(self, session: AsyncSession, messages: Sequence[KfMessage]) -> None:
-        """Save what is new of a page; the order of the page is kept."""
+        """Save what is new of a page, in as many statements for a full page as for one message.
+
+        The order of the page is kept.
+        """
         if not messages:
             return
         now = self._clock.now()
         people = {message.external_userid for message in messages if message.external_userid}
         await meet(session, people, stage=self._funnel.initial, now=now)
         conversations = await _conversations(session, messages)
-        new = await self._insert(session, messages, conversations, now)
-        for message in messages:
-            if (message.open_kfid, message.msgid) in new:
-                new.discard((message.open_kfid, message.msgid))
-                await self._take_in(session, message, conversations, now)
+        ids = await self._insert(session, messages, conversations, now)
+        new = [message for message in messages if _key(message) in ids]
+        gathering = await self._gathering(session, new, conversations)
+        seen: set[Key] = set()
+        for message in new:
+            if _key(message) not in seen:
+                seen.add(_key(message))
+                await self._take_in(session, message, conversations, gathering, now)
+        await _join(session, gathering, ids)
 
     async def _insert(
         self,
         session: AsyncSession,
         messages: Sequence[KfMessage],
-        conversations: dict[tuple[str, str], Conversation],
+        conversations: dict[Key, Conversation],
         now: datetime,
-    ) -> set[tuple[str, str]]:
-        rows: dict[tuple[str, str], dict[str, Any]] = {}
+    ) -> dict[Key, int]:
+        rows: dict[Key, dict[str, Any]] = {}
         for message in messages:
             conversation = conversations.get((message.open_kfid, message.external_userid))
             rows.setdefault(
-                (message.open_kfid, message.msgid),
+                _key(message),
                 {
                     "source": message.open_kfid,
                     "msgid": message.msgid,
@@ -70,25 +89,48 @@ class MessageBook:
                     "received_at": now,
                 },
             )
-        ids = await insert_new(
+        stored = await insert_new_keys(
             session,
             Message,
             list(rows.values()),
             unique=["source", "msgid"],
-            returning=Message.id,
+            returning=[Message.id, Message.source, Message.msgid],
         )
-        if not ids:
-            return set()
-        stored = await session.execute(
-            select(Message.source, Message.msgid).where(Message.id.in_(ids))
+        return {(source, msgid): number for number, source, msgid in stored}
+
+    async def _gathering(
+        self,
+        session: AsyncSession,
+        messages: Sequence[KfMessage],
+        conversations: dict[Key, Conversation],
+    ) -> Gathering:
+        """The bursts that customers' new messages may belong to: those that nobody works on."""
+        spoken = {
+            conversation.id
+            for message in messages
+            if message.from_customer
+            and (conversation := conversations.get((message.open_kfid, message.external_userid)))
+        }
+        if not spoken:
+            return Gathering()
+        rows = await session.scalars(
+            select(Burst)
+            .where(
+                Burst.conversation_id.in_(sorted(spoken)),
+                Burst.state == WorkState.READY,
+                Burst.leased_until.is_(None),
+            )
+            .order_by(Burst.id)
+            .with_for_update()
         )
-        return {(source, msgid) for source, msgid in stored}
+        return Gathering({row.conversation_id: row for row in rows})
 
     async def _take_in(
         self,
         session: AsyncSession,
         message: KfMessage,
-        conversations: dict[tuple[str, str], Conversation],
+        conversations: dict[Key, Conversation],
+        gathering: Gathering,
         now: datetime,
     ) -> None:
         conversation = conversations.get((message.open_kfid, message.external_userid))
@@ -97,59 +139,83 @@ class MessageBook:
         elif conversation is None:
             return
         elif message.from_customer:
-            await self._join_burst(session, message, conversation, now)
+            self._join_burst(message, conversation, gathering, now)
         elif message.origin == SERVICER:
             await _answered_elsewhere(session, conversation, now)
 
-    async def _join_burst(
+    def _join_burst(
         self,
-        session: AsyncSession,
         message: KfMessage,
         conversation: Conversation,
+        gathering: Gathering,
         now: datetime,
     ) -> None:
         said_at = _plausible(message.sent_at, now)
         conversation.last_inbound_at = max(conversation.last_inbound_at or said_at, said_at)
         conversation.session_note = None
-        burst = await self._open_burst(session, message, conversation)
-        if burst is None:
-            burst = Burst(
+        burst = gathering.open.get(conversation.id)
+        if burst is None or not self._belongs(message, burst):
+            burst = gathering.open[conversation.id] = Burst(
                 lane=f"c{conversation.id}",
                 state=WorkState.READY,
                 conversation_id=conversation.id,
                 opened_at=now,
                 last_sent_at=message.sent_at,
                 due_at=now,
+                attempts=0,
             )
-            session.add(burst)
         burst.last_sent_at = max(burst.last_sent_at, message.sent_at)
         burst.due_at = min(now + self._gap, burst.opened_at + self._longest)
-        await session.flush()
-        await session.execute(
-            update(Message)
-            .where(Message.source == message.open_kfid, Message.msgid == message.msgid)
-            .values(burst_id=burst.id)
-        )
+        gathering.joined.append((_key(message), burst))
 
-    async def _open_burst(
-        self, session: AsyncSession, message: KfMessage, conversation: Conversation
-    ) -> Burst | None:
-        """The burst that is still gathering and to which this message belongs by its time."""
-        gap = max(self._gap, timedelta(seconds=1)) if self._gap else self._gap
-        burst: Burst | None = await session.scalar(
-            select(Burst)
-            .where(
-                Burst.conversation_id == conversation.id,
-                Burst.state == WorkState.READY,
-                Burst.leased_until.is_(None),
-            )
-            .order_by(Burst.id.desc())
-            .limit(1)
-            .with_for_update()
+    def _belongs(self, message: KfMessage, burst: Burst) -> bool:
+        """Whether a message is of this burst by its time; WeCom tells whole seconds."""
+        if not self._gap:
+            return False
+        gap = max(self._gap, timedelta(seconds=1))
+        return abs(message.sent_at - burst.last_sent_at) <= gap
+
+
+@dataclass(slots=True)
+class Gathering:
+    """The latest open burst of each conversation, and which messages join which burst."""
+
+    open: dict[int, Burst] = field(default_factory=dict)
+    joined: list[tuple[Key, Burst]] = field(default_factory=list)
+
+
+def _key(message: KfMessage) -> Key:
+    return message.open_kfid, message.msgid
+
+
+async def _join(session: AsyncSession, gathering: Gathering, ids: Mapping[Key, int]) -> None:
+    if not gathering.joined:
+        return
+    await _insert_bursts(session, [burst for _, burst in gathering.joined if burst.id is None])
+    await session.execute(
+        update(Message),
+        [{"id": ids[key], "burst_id": burst.id} for key, burst in gathering.joined],
+    )
+
+
+async def _insert_bursts(session: AsyncSession, bursts: Sequence[Burst]) -> None:
+    """One statement for all, or one more for each further burst of the same conversation.
+
+    A session would insert them one by one to learn their ids in order.
+    """
+    waiting = list({id(burst): burst for burst in bursts}.values())
+    while waiting:
+        first = {burst.conversation_id: burst for burst in reversed(waiting)}
+        rows = [
+            {name: getattr(burst, name) for name in _BURST_COLUMNS}
+            for _, burst in sorted(first.items())
+        ]
+        made = await session.execute(
+            insert(Burst).returning(Burst.id, Burst.conversation_id), rows
         )
-        if burst is None or not self._gap or abs(message.sent_at - burst.last_sent_at) > gap:
-            return None
-        return burst
+        for number, conversation_id in made:
+            first[conversation_id].id = number
+        waiting = [burst for burst in waiting if burst.id is None]
 
 
 def _plausible(sent_at: datetime, now: datetime) -> datetime:
@@ -159,7 +225,7 @@ def _plausible(sent_at: datetime, now: datetime) -> datetime:
 
 async def _conversations(
     session: AsyncSession, messages: Iterable[KfMessage]
-) -> dict[tuple[str, str], Conversation]:
+) -> dict[Key, Conversation]:
     keys = sorted(
         {
             (message.open_kfid, message.external_userid)
@@ -177,7 +243,7 @@ async def _conversations(
         unique=["kind", "peer", "external_userid"],
         returning=Conversation.id,
     )
-    found: dict[tuple[str, str], Conversation] = {}
+    found: dict[Key, Conversation] = {}
     for start in range(0, len(keys), 400):
         conversations = await session.scalars(
             select(Conversation).where(

@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from bot import loggers
 from bot.clock import Clock, as_real
 from bot.delivery.backoff import Backoff
+from bot.delivery.precedence import Precedence
 from bot.errors import BotError, GiveUp, RetryLater, WeComError
 from bot.store.database import Database
 from bot.store.tables import KfAccount
@@ -28,7 +29,7 @@ Store = Callable[[AsyncSession, Sequence[KfMessage]], Awaitable[None]]
 _LEASE = timedelta(seconds=60)
 _TOKEN_LIFE = timedelta(minutes=9)  # WeCom: ten minutes
 _PAGE = 200  # WeCom: at most 1000; callbacks wait while a page is stored
-_A_COMMIT = 25  # a thousand at once would keep everybody else from writing for many seconds
+_A_COMMIT = 100  # a thousand at once would keep everybody else from writing for long
 _EMPTY_PAGES = 100
 _BAD_TOKEN = 95007
 _BAD_CURSOR = frozenset({50100, 60268})
@@ -106,11 +107,13 @@ class Puller:
         name: str,
         on_stored: Callable[[], None] = lambda: None,
         backoff: Backoff | None = None,
+        behind: Precedence | None = None,
     ) -> None:
         self._database = database
         self._client = client
         self._clock = clock
         self._store = store
+        self._behind = behind
         self._name = name
         self._on_stored = on_stored
         self._backoff = backoff or Backoff(cap=timedelta(minutes=1))
@@ -234,6 +237,8 @@ class Puller:
             self._on_stored()
 
     async def _save(self, account: KfAccount, messages: Sequence[KfMessage], cursor: str) -> None:
+        if self._behind:
+            await self._behind.give_way()
         now = self._clock.now()
         async with self._database.write() as session:
             moved = await self._change_held(

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import event, select
 
 from bot.clock import ManualClock
 from bot.customers.funnel import load_funnel
@@ -291,3 +291,25 @@ async def test_many_rows_of_many_customers_are_one_page(book: Book) -> None:
     await book.store(*rows)
     assert sum(len(lines) for lines in await book.bursts()) == 300
     assert len(await book.burst_rows()) == 90
+
+
+async def test_a_full_page_costs_no_more_statements_than_a_message(book: Book) -> None:
+    statements: list[str] = []
+    engine = book.database.engine.sync_engine
+    event.listen(engine, "before_cursor_execute", lambda *told: statements.append(told[2]))
+    await book.say("第一句")
+    one, number = len(statements), 100
+    await book.store(*(book.row("在吗", external_userid=f"wm{i}") for i in range(number)))
+    assert len(statements) - one <= one + 1
+    bursts = await book.burst_rows()
+    assert len({burst.conversation_id for burst in bursts}) == number + 1
+
+
+async def test_two_bursts_of_one_person_in_one_page_are_two(book: Book) -> None:
+    await book.store(
+        book.row("早上说的", ago=3600),
+        book.row("别人", external_userid=OTHER),
+        book.row("刚才说的"),
+        book.row("又一句"),
+    )
+    assert await book.bursts() == [["早上说的"], ["别人"], ["刚才说的", "又一句"]]
