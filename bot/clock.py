@@ -54,6 +54,14 @@ def as_real(clock: Clock, span: timedelta) -> timedelta:
     return span * clock.speed if isinstance(clock, RunningClock) else span
 
 
+def patient(clock: Clock, span: timedelta, *, least: timedelta) -> timedelta:
+    """A wait for somebody outside: `span` by this clock, yet not over at once where it races.
+
+    It lasts at least as long as `least` by the machine, or `span` if that is shorter.
+    """
+    return max(span, as_real(clock, min(span, least)))
+
+
 def faces(clock: Clock) -> tuple[datetime, ...]:
     """What the time may be called: by this clock and, of one set ahead, by the machine's too."""
     return (clock.now(), clock.machine) if isinstance(clock, RunningClock) else (clock.now(),)

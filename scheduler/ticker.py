@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 
@@ -41,5 +42,7 @@ class Ticker:
     async def _guarded(self, job: Job, name: str) -> None:
         try:
             await job()
+        except asyncio.CancelledError:
+            _log.debug("job %s was stopped", name)
         except Exception as error:  # noqa: BLE001, RUF100  (the next tick tries again)
             _log.error("job %s failed: %s: %s", name, type(error).__name__, error)

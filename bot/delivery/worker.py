@@ -10,7 +10,7 @@ from typing import Generic
 from sqlalchemy.exc import SQLAlchemyError
 
 from bot import loggers
-from bot.clock import Clock, as_real
+from bot.clock import Clock, as_real, patient
 from bot.delivery.backoff import Backoff
 from bot.delivery.precedence import Precedence
 from bot.errors import BotError, RetryLater
@@ -21,6 +21,7 @@ from bot.store.tables import WorkState
 _LEASE = timedelta(seconds=60)
 _BOUND = 45.0
 _SHORTEST = 0.02
+_LEAST_PAUSE = timedelta(seconds=0.5)
 
 
 class Worker(Generic[WorkRow]):
@@ -157,7 +158,8 @@ class Worker(Generic[WorkRow]):
                 pause = self._backoff.wait(row.attempts)
                 if wait is not None:
                     pause = max(timedelta(seconds=wait), timedelta(0))
-                until = now + as_real(self._clock, pause)
+                least = _LEAST_PAUSE * row.attempts
+                until = now + patient(self._clock, pause, least=least)
                 await postpone(session, row, until=until, error=message)
         except (SQLAlchemyError, OSError) as failure:
             loggers.delivery.error("the lease will have to run out", exc_info=failure)

@@ -33,6 +33,7 @@ from bot.wecom.tokens import SharedTokens, Token, TokenCache, token_name
 _TRIES = 3
 _FIRST_WAIT = 0.25
 _BLOCKED_SECONDS = 60.0
+_LEAST_BLOCKED = 1.0
 
 CallObserver = Callable[[str, str, float], None]
 
@@ -187,7 +188,8 @@ class WeComClient(WeChatClient):  # type: ignore[misc]  # wechatpy has no types
         if code == 0:
             return answer_by(self._clock, answer)
         if code == FREQUENCY_LIMIT:
-            self._limiter.block(call.api, _BLOCKED_SECONDS)
+            racing = as_real(self._clock, timedelta(seconds=1)).total_seconds()
+            self._limiter.block(call.api, max(_LEAST_BLOCKED, _BLOCKED_SECONDS / racing))
         if code in BUSY and not call.repeatable:
             raise UnknownOutcome("企业微信繁忙，不确定是否已执行", errcode=code, api=call.api)
         raise error_for(code, api=call.api)

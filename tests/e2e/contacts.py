@@ -178,34 +178,48 @@ class Contacts:
         guides = [guide for guide, person in list(self.pairs) if person == who]
         if not guides:
             return _no(84061)
-        follows = [
-            {
-                "userid": guide,
-                "remark": "",
-                "description": "",
-                "createtime": int(time.time()),
-                "tags": [
-                    {
-                        "group_name": self.tags[tag_id][0],
-                        "tag_name": self.tags[tag_id][1],
-                        "type": 1,
-                        "tag_id": tag_id,
-                    }
-                    for tag_id in sorted(self.pairs[guide, who])
-                ],
-                "add_way": 1,
-                "oper_userid": guide,
-            }
-            for guide in guides
-        ]
-        contact = {"external_userid": who, "name": f"客{who[-5:]}", "type": 1, "gender": 0}
-        return _yes(external_contact=contact, follow_user=follows)
+        follows = [self._follow(guide, who) for guide in guides]
+        return _yes(external_contact=self._person(who), follow_user=follows)
+
+    def _person(self, who: str) -> dict[str, Any]:
+        return {"external_userid": who, "name": f"客{who[-5:]}", "type": 1, "gender": 0}
+
+    def _follow(self, guide: str, who: str) -> dict[str, Any]:
+        tags = sorted(self.pairs[guide, who] & set(self.tags))
+        return {
+            "userid": guide,
+            "remark": "",
+            "description": "",
+            "createtime": int(time.time()),
+            "tags": [
+                {
+                    "group_name": self.tags[tag_id][0],
+                    "tag_name": self.tags[tag_id][1],
+                    "type": 1,
+                    "tag_id": tag_id,
+                }
+                for tag_id in tags
+            ],
+            "add_way": 1,
+            "oper_userid": guide,
+        }
 
     def _guides(self, query: dict[str, str], body: dict[str, Any]) -> dict[str, Any]:
         return _yes(follow_user=sorted({guide for guide, _ in self.pairs}))
 
     def _by_user(self, query: dict[str, str], body: dict[str, Any]) -> dict[str, Any]:
-        return _yes(external_contact_list=[], next_cursor="")
+        listed = [
+            {
+                "external_contact": self._person(who),
+                "follow_info": {
+                    **self._follow(guide, who),
+                    "tag_id": sorted(self.pairs[guide, who] & set(self.tags)),
+                },
+            }
+            for guide, who in list(self.pairs)
+            if guide in body.get("userid_list", [])
+        ]
+        return _yes(external_contact_list=listed, next_cursor="")
 
     def _tag_list(self, query: dict[str, str], body: dict[str, Any]) -> dict[str, Any]:
         groups: dict[str, list[dict[str, Any]]] = {}
