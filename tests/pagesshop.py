@@ -246,7 +246,7 @@ def _fact(field: str, value: str, confidence: float, quote: str, now: datetime) 
 
 
 @asynccontextmanager
-async def open_pages(url: str, model: dict[str, Any]) -> AsyncIterator[PagesShop]:
+async def open_pages(url: str, model: dict[str, Any], **more: Any) -> AsyncIterator[PagesShop]:
     """A bot on a sandbox platform, served but with none of its loops running."""
     clock = ManualClock(NOON)
     corp = SandboxSettings(clock=clock.now, callback_url="http://127.0.0.1:9/wecom/callback")
@@ -266,6 +266,7 @@ async def open_pages(url: str, model: dict[str, Any]) -> AsyncIterator[PagesShop
                     "nlu": model,
                     "shop": {"name": "暖屿生活馆"},
                     "scripts": {"import_on_start": False},
+                    **more,
                 }
             )
             async with (

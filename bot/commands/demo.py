@@ -76,7 +76,7 @@ async def _demo(port: int, sandbox_port: int, folder: Path, *, verbose: bool) ->
     say("正在启动（第一次要训练语义模型、过完店里的头三天，约一分钟）……")
     async with AsyncExitStack() as stack:
         stack.enter_context(quiet_once(stop))
-        inside, passing = await stack.enter_async_context(_platform(platform, sandbox_port))
+        inside, passing = await stack.enter_async_context(running_platform(platform, sandbox_port))
         clock = SandboxClock(inside)
         password = await _console_password(
             settings.database.url, clock, folder / "console-password"
@@ -164,13 +164,14 @@ def demo_settings(
 
 
 @asynccontextmanager
-async def _platform(
+async def running_platform(
     settings: SandboxSettings, port: int
 ) -> AsyncIterator[tuple[Platform, PassingTime]]:
+    """The sandbox, listening; begun some days ago if it is new."""
     from aiohttp import web
 
     from bot.commands.demo_shop import begin_in_the_past
-    from bot.sandbox import PLATFORM, create_app
+    from bot.sandbox import PLATFORM, SENDER, create_app
     from bot.sandbox.clock_control import TIME
 
     if settings.data_path:
@@ -187,6 +188,7 @@ async def _platform(
             f"端口 {port} 打不开（{error.strerror or error}）：可能已有一个演示在运行，"
             "请先停掉它，或加 --sandbox-port 换一个端口"
         ) from None
+    app[TIME].companions.append(app[SENDER].idle)
     try:
         yield app[PLATFORM], app[TIME]
     finally:

@@ -10,7 +10,6 @@ from pathlib import Path
 from sqlalchemy import select
 
 from bot.app import Bot
-from bot.commands.demo_time import settled
 from bot.customers.channel_draft import ChannelDraft
 from bot.errors import BotError
 from bot.sandbox import CUSTOMERS, GUIDES, Platform
@@ -101,14 +100,15 @@ async def live_the_first_days(bot: Bot, platform: Platform, passing: PassingTime
         return
     with suppress(BotError):
         await bot.contacts.sync.tick()
-        doors = [await _open(bot, door) for door in DOORS]
+        doors = [await open_door(bot, door) for door in DOORS]
         await _live(bot, platform, passing, doors)
     platform.clock.offset = timedelta()
     platform.keep_clock()
     platform.store.remember(_FACT, "yes")
 
 
-async def _open(bot: Bot, door: Door) -> str:
+async def open_door(bot: Bot, door: Door) -> str:
+    """Make one of the sample channels; returns its state."""
     draft = ChannelDraft.model_validate(
         {
             "name": door.name,
@@ -133,7 +133,7 @@ async def _live(bot: Bot, platform: Platform, passing: PassingTime, doors: list[
             continue
         ids[one.nickname] = newcomer(platform, one.nickname)
         scan(platform, ids[one.nickname], config_id=doors[one.door])
-        await settled(bot)
+        await passing.catch_up()
     await passing.let(max(-platform.clock.offset, timedelta()))
     platform.customer_writes(CUSTOMERS[0].external_userid, "这件羽绒服还有L码吗")
 
@@ -141,7 +141,7 @@ async def _live(bot: Bot, platform: Platform, passing: PassingTime, doors: list[
 async def _ask(bot: Bot, platform: Platform, passing: PassingTime, who: str, text: str) -> None:
     """A customer asks, and a guide takes the first suggestion."""
     platform.customer_writes(who, text)
-    await settled(bot)
+    await passing.catch_up()
     await passing.let(timedelta(minutes=1))
     pending = select(Suggestion.id).where(
         Suggestion.external_userid == who, Suggestion.status == SuggestionStatus.PENDING

@@ -61,16 +61,17 @@ class PassingTime:
 
     async def _walk(self, until: datetime) -> None:
         clock = self._platform.clock
-        await self._live()
+        await self.catch_up()
         while (left := until - clock()) > timedelta():
             clock.advance(min(_next_step(clock()), left))
             self._platform.settle()
             if self.guides_act:
                 see_to_tasks(self._platform)
-            await self._live()
+            await self.catch_up()
             self._platform.changed("clock")
 
-    async def _live(self) -> None:
+    async def catch_up(self) -> None:
+        """Let every companion do what is due now."""
         for companion in self.companions:
             await companion()
 

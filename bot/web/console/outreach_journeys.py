@@ -82,7 +82,7 @@ class Shown:
     way: str
     purpose: str
     text: str
-    extras: list[str]
+    extras: list[tuple[str, str]]
     note: str
     variant: str
     skipped: str
@@ -292,9 +292,9 @@ def _line(here: Desk, row: Row) -> Shown:
     touch, content = row.touch, row.content
     way = here.words(f"way.{touch.way}") if touch.way and str(touch.way) != str(touch.kind) else ""
     said = content.as_dict() if content else {}
-    extras = [f"🔗 {said['link']['title']}"] if "link" in said else []
-    extras += [f"🖼 {image}" for image in said.get("images", ())]
-    extras += [f"▣ {said['miniprogram']['title']}"] if "miniprogram" in said else []
+    extras = [("link", str(said["link"]["title"]))] if "link" in said else []
+    extras += [("image", str(image)) for image in said.get("images", ())]
+    extras += [("app", str(said["miniprogram"]["title"]))] if "miniprogram" in said else []
     return Shown(
         day=row.day,
         date=short_day(row.at.date()),

@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+import socket
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+from apishop import small_model as small_model
+from sqlalchemy import select
+
+from bot.app import Bot
+from bot.commands import demo_shop
+from bot.commands.demo import demo_settings, running_platform, sandbox_settings
+from bot.commands.demo_time import SandboxClock, keep_up
+from bot.commands.serve import serving
+from bot.sandbox import Platform, moments_feed
+from bot.sandbox.clock_walk import PassingTime
+from bot.sandbox.meetings import newcomer, scan
+from bot.settings import NluSettings
+from bot.store.outreach_tables import TouchRow
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@dataclass
+class Demo:
+    bot: Bot
+    platform: Platform
+    passing: PassingTime
+
+
+@pytest.fixture
+async def demo(tmp_path: Path, small_model: dict[str, Any]) -> AsyncIterator[Demo]:
+    port, sandbox_port = _free_port(), _free_port()
+    corp = sandbox_settings(port, tmp_path)
+    settings = demo_settings(corp, port, sandbox_port, tmp_path)
+    settings = settings.model_copy(update={"nlu": NluSettings.model_validate(small_model)})
+    async with AsyncExitStack() as stack:
+        platform, passing = await stack.enter_async_context(running_platform(corp, sandbox_port))
+        bot = await stack.enter_async_context(serving(settings, clock=SandboxClock(platform)))
+        passing.companions.append(partial(keep_up, bot))
+        yield Demo(bot, platform, passing)
+
+
+async def test_a_day_after_scanning_the_first_post_is_on_the_phone(demo: Demo) -> None:
+    state = await demo_shop.open_door(demo.bot, demo_shop.DOORS[1])
+    who = newcomer(demo.platform, "豆豆妈")
+    scan(demo.platform, who, config_id=state)
+    await demo.passing.catch_up()
+    [greeting] = demo.platform.timeline.of_customer(who)
+    assert greeting.content["content"].startswith("豆豆妈您好")
+    await demo.passing.let(timedelta(days=1, hours=1))
+    [post] = moments_feed.shown_feed(demo.platform, who)
+    assert post["text"].startswith("新来的妈妈们好")
+    async with demo.bot.ground.database.read() as session:
+        sent = await session.scalars(select(TouchRow).where(TouchRow.status == "sent"))
+        assert "day1" in [touch.step for touch in sent]
