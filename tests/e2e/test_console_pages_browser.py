@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +14,7 @@ from apishop import small_model as small_model
 from pagesshop import PagesShop, open_pages
 from sqlalchemy import select
 
+from bot.store.channel_tables import Channel
 from bot.store.contact_tables import PortraitFact
 from bot.store.segment_tables import CustomerSegment
 from bot.store.tables import Customer
@@ -25,6 +28,9 @@ pytestmark = [
     ),
 ]
 
+PICTURE = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+)
 DESKTOP: dict[str, Any] = {"viewport": {"width": 1440, "height": 900}}
 PHONE: dict[str, Any] = {
     "viewport": {"width": 390, "height": 844},
@@ -34,7 +40,13 @@ PHONE: dict[str, Any] = {
 
 
 @pytest.fixture
-async def shop(new_sqlite_url: str, small_model: dict[str, Any]) -> AsyncIterator[PagesShop]:
+async def shop(
+    new_sqlite_url: str,
+    small_model: dict[str, Any],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> AsyncIterator[PagesShop]:
+    monkeypatch.setenv("BOT_CONSOLE__UPLOADS", str(tmp_path / "uploads"))
     async with open_pages(new_sqlite_url, small_model) as shop:
         await shop.furnish()
         channel_id = await shop.channel()
@@ -73,7 +85,8 @@ async def test_every_page_opens_and_fits_the_screen(
     async with signed_in(shop, device) as page:
         for place in (
             "inbox", "customers", "customers/wmLin", "channels", "channels/new", "channels/1",
-            "groups", "groups/wrGroup0", "tags", "greetings", "greetings?channel=1",
+            "channels/new?kind=link", "groups", "groups/wrGroup0", "tags", "greetings",
+            "greetings?channel=1", "greetings?group=mothers", "accounts", "password",
         ):  # fmt: skip
             await page.goto(str(shop.server.make_url(f"/console/{place}")))
             width = await page.evaluate("document.documentElement.scrollWidth")
@@ -90,6 +103,7 @@ async def test_segment_is_built_counted_and_saved_by_clicks(shop: PagesShop) -> 
         await page.wait_for_selector("#c0-0-value >> text=VIP", state="attached")
         await page.select_option("#c0-0-value", "VIP")
         await page.wait_for_selector("#total:has-text('2 位')")
+        assert await page.locator("#c1-0-about").count() == 0
         await page.click("text=加一个条件")
         await page.wait_for_selector("#c0-1-about")
         await page.select_option("#c0-1-value", "dormant")
@@ -125,6 +139,35 @@ async def test_portrait_opt_out_and_timeline_work_on_a_phone(shop: PagesShop) ->
             select(PortraitFact.state).where(PortraitFact.field.in_(("size", "budget")))
         )
         assert "confirmed" in set(states)
+
+
+async def test_channel_is_written_with_attachments_on_a_phone(shop: PagesShop) -> None:
+    async with signed_in(shop, PHONE) as page:
+        await page.goto(str(shop.server.make_url("/console/channels/new")))
+        await page.fill("#name", "门口海报")
+        await page.click(".tick:has-text('苏晴')")
+        await page.click("text=加一班")
+        await page.fill("[name='s1.from']", "9:00")
+        await page.fill("[name='s1.guides']", "何棠")
+        await page.fill("#greeting", "{customer_name}您好")
+        await page.click(".attach-more button:has-text('图片')")
+        picture = {"name": "封面.png", "mimeType": "image/png", "buffer": PICTURE}
+        await page.set_input_files("[data-upload='a0.source']", picture)
+        await page.wait_for_selector(".phone-picture")
+        await page.click(".attach-more button:has-text('网页链接')")
+        await page.fill("[name='a1.title']", "新款画册")
+        await page.fill("[name='a1.url']", "https://example.com/book")
+        await page.wait_for_selector(".phone-card:has-text('新款画册')")
+        await page.click("#create")
+        await page.wait_for_selector("text=已创建")
+        await page.click("#pause")
+        await page.click(".drop-body button")
+        await page.wait_for_selector("#resume")
+    async with shop.database.read() as session:
+        made = (await session.scalars(select(Channel).order_by(Channel.id.desc()))).first()
+    assert made is not None
+    assert [next(iter(one)) for one in made.greeting["attachments"]] == ["image", "link"]
+    assert [one["guides"] for one in made.shifts] == [["guide_tang"]]
 
 
 async def test_greeting_is_seen_while_it_is_typed(shop: PagesShop) -> None:

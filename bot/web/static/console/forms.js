@@ -45,6 +45,11 @@
     });
   }
 
+  /* A list that scrolls by itself begins where its open entry is. */
+  var box = document.querySelector(".choose");
+  var open = box && box.querySelector("[aria-current]");
+  if (open) { box.scrollTop = open.offsetTop - box.offsetTop - 48; }
+
   document.addEventListener("click", function (event) {
     var button = event.target.closest("[data-add]");
     if (button) { addRow(button.dataset.add); }

@@ -24,6 +24,14 @@
     }
   });
 
+  /* A form remembers its last button; what else changes in it is no press on that one. */
+  document.addEventListener("htmx:configRequest", function (event) {
+    var cause = event.detail.triggeringEvent;
+    if (event.detail.elt.matches("form") && cause && cause.type !== "submit") {
+      event.detail.formData.delete("do");
+    }
+  });
+
   document.addEventListener("htmx:beforeRequest", function () {
     inFlight += 1;
     window.setTimeout(function () { busy.hidden = inFlight === 0; }, 180);
