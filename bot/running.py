@@ -22,6 +22,8 @@ from bot.web.metrics import Metrics
 from intents import load_taxonomy
 from scheduler import Ticker
 
+Job = Callable[[], Awaitable[object]]
+
 _LOOK_SECONDS = 60
 _TAKE_OVER_SECONDS = 10
 
@@ -73,16 +75,9 @@ async def running(bot: Bot) -> AsyncIterator[None]:
     tasks = [
         asyncio.create_task(_guarded(name, loop), name=name) for name, loop in bot.loops.items()
     ]
-    ticker = Ticker(timezone=ground.settings.shop.timezone)
-    ticker.every(
-        ground.settings.wecom.reconcile_seconds, bot.reconciler.tick, name="reconcile kf accounts"
-    )
-    ticker.every(_TAKE_OVER_SECONDS, bot.take_over, name="take over from stopped processes")
-    ticker.every(_LOOK_SECONDS, bot.trainer.look, name="look for a newer model")
-    for name, (seconds, job) in bot.contacts.jobs.items():
-        ticker.every(seconds, job, name=name)
-    for name, (seconds, step) in (bot.outreach.jobs if bot.outreach else {}).items():
-        ticker.every(seconds, step, name=name)
+    ticker, jobs = Ticker(timezone=ground.settings.shop.timezone), _Jobs()
+    for name, (seconds, job) in _periodic(bot).items():
+        ticker.every(seconds, jobs.watched(job), name=name)
     ticker.start()
     tasks.append(asyncio.create_task(_once(bot.reconciler.tick)))
     tasks.append(asyncio.create_task(_once(bot.trainer.embed)))
@@ -93,6 +88,51 @@ async def running(bot: Bot) -> AsyncIterator[None]:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await jobs.stop()
+        await bot.contacts.stop()
+
+
+def _periodic(bot: Bot) -> dict[str, tuple[float, Job]]:
+    """What looks for due work every so many seconds."""
+    return {
+        "reconcile kf accounts": (
+            bot.ground.settings.wecom.reconcile_seconds,
+            bot.reconciler.tick,
+        ),
+        "take over from stopped processes": (_TAKE_OVER_SECONDS, bot.take_over),
+        "look for a newer model": (_LOOK_SECONDS, bot.trainer.look),
+        **bot.contacts.jobs,
+        **(bot.outreach.jobs if bot.outreach else {}),
+    }
+
+
+class _Jobs:
+    """Ticking jobs under way, so that a stop waits until they have let go of the database.
+
+    One that were cut off while the database closes would wait for a connection that is gone.
+    """
+
+    def __init__(self) -> None:
+        self._under_way: set[asyncio.Task[object]] = set()
+
+    def watched(self, job: Job) -> Job:
+        async def run() -> object:
+            task = asyncio.create_task(_awaited(job), name="job")
+            self._under_way.add(task)
+            task.add_done_callback(self._under_way.discard)
+            return await task
+
+        return run
+
+    async def stop(self) -> None:
+        under_way = list(self._under_way)
+        for task in under_way:
+            task.cancel()
+        await asyncio.gather(*under_way, return_exceptions=True)
+
+
+async def _awaited(job: Job) -> object:
+    return await job()
 
 
 async def _guarded(name: str, loop: Callable[[], Awaitable[None]]) -> None:

@@ -37,6 +37,7 @@ class Acquaintance:
     clock: Clock
     settings: GreetingSettings
     _guides: dict[str, tuple[str, datetime]] = field(default_factory=dict)
+    _asking: dict[str, asyncio.Lock] = field(default_factory=dict)
 
     async def names(self, case: Case, text: str) -> Names:
         """The names that `text` needs; whatever does not come in time has a fallback."""
@@ -64,12 +65,15 @@ class Acquaintance:
         return pairs[0].contact if pairs else None
 
     async def _guide(self, case: Case) -> str:
-        userid, now = case.row.userid, self.clock.now()
-        name, until = self._guides.get(userid, ("", now))
-        if until <= now:
-            name = await self._known_guide(userid) or await self._asked_guide(userid)
-            self._guides[userid] = name, now + _AGAIN
-        return name
+        """A crowd at one guide asks once."""
+        userid = case.row.userid
+        async with self._asking.setdefault(userid, asyncio.Lock()):
+            now = self.clock.now()
+            name, until = self._guides.get(userid, ("", now))
+            if until <= now:
+                name = await self._known_guide(userid) or await self._asked_guide(userid)
+                self._guides[userid] = name, now + _AGAIN
+            return name
 
     async def _known_guide(self, userid: str) -> str:
         async with self.database.read() as session:

@@ -89,6 +89,10 @@ class Contacts:
         self.events.add_to(router)
         self.tags.add_to(router)
 
+    async def stop(self) -> None:
+        """End what was started beside the loops."""
+        await self.sync.stop()
+
     @property
     def loops(self) -> dict[str, Job]:
         """What runs for as long as the process serves."""

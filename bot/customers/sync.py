@@ -63,6 +63,13 @@ class Synchroniser:
         self._started.add(task)
         task.add_done_callback(self._started.discard)
 
+    async def stop(self) -> None:
+        """End what `start` began; the next run goes on from there."""
+        started = list(self._started)
+        for task in started:
+            task.cancel()
+        await asyncio.gather(*started, return_exceptions=True)
+
     async def _run_quietly(self) -> None:
         try:
             await self.run()

@@ -48,7 +48,7 @@ class Figures:
 
     @classmethod
     def of(cls, engine: str, lane: str, seconds: Sequence[float]) -> Figures:
-        ordered = sorted(seconds)
+        ordered = sorted(seconds) or [0.0]
         at = [ordered[min(int(len(ordered) * part), len(ordered) - 1)] for part in (0.5, 0.99, 1)]
         p50, p99, most = (round(one * 1000, 1) for one in at)
         return cls(engine, lane, len(ordered), p50, p99, most)
@@ -131,7 +131,7 @@ def settled(bot: Bot, messages: int) -> bool:
         stored = connection.scalar(sa.text("SELECT count(*) FROM suggestion"))
     engine.dispose()
     time.sleep(0.3)
-    return waiting == 0 and bool(stored) and int(stored or 0) >= messages
+    return waiting == 0 and int(stored or 0) >= messages
 
 
 def recorded(url: str) -> tuple[list[float], list[float], list[float]]:

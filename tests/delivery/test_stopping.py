@@ -14,6 +14,7 @@ from bot.clock import ManualClock
 from bot.customers.profiles import ProfileReader
 from bot.delivery.worker import Worker
 from bot.dialogue.pulling import Puller
+from bot.running import _Jobs
 from bot.store.database import Database
 from bot.store.tables import InboxEvent
 from bot.wecom.client import WeComClient
@@ -59,3 +60,22 @@ def test_nothing_waits_in_a_way_that_swallows_a_stop() -> None:
     sources = [path for path in home.rglob("*.py") if "sandbox" not in path.parts]
     assert sources
     assert [path.name for path in sources if "asyncio.wait_for(" in path.read_text()] == []
+
+
+async def test_a_ticking_job_is_waited_for_at_a_stop() -> None:
+    """Cut off while the database closes, it would wait for a connection that is gone."""
+    jobs, began, told = _Jobs(), asyncio.Event(), []
+
+    async def job() -> None:
+        began.set()
+        try:
+            await asyncio.sleep(60)
+        finally:
+            await asyncio.sleep(0.02)  # a rollback, say
+            told.append("let go")
+
+    tick = asyncio.create_task(jobs.watched(job)())
+    await began.wait()
+    await jobs.stop()
+    assert told == ["let go"]
+    await asyncio.gather(tick, return_exceptions=True)
