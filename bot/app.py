@@ -401,6 +401,7 @@ class Bot:
         app[keys.POSTERS] = ChannelPosters(self.ground.http, self.ground.settings.greetings)
         app[keys.DEAD_LETTERS] = DeadLetters(self.ground.database, self.ground.clock)
         app[keys.CONTACTS] = self.contacts
+        app[keys.MEDIA] = self.media
         app[keys.CONVERSATIONS] = self.conversations
         app[keys.HUB] = self.hub
         app[keys.OUTREACH] = self.outreach

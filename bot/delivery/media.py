@@ -60,8 +60,12 @@ class MediaLibrary:
             await session.merge(upload)
         return upload.media_id
 
+    def find(self, source: str) -> Path | None:
+        """Where a file lies, if it lies in one of the folders."""
+        return next(filter(None, (_inside(root, source) for root in self._roots)), None)
+
     def _read(self, kind: str, source: str) -> bytes:
-        path = next(filter(None, (_inside(root, source) for root in self._roots)), None)
+        path = self.find(source)
         if path is None:
             raise GiveUp(f"话术里的文件不存在：{source}；请放到话术目录下")
         if path.stat().st_size > _MAX_BYTES[kind]:

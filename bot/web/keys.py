@@ -14,6 +14,7 @@ from bot.customers.funnel import Funnel
 from bot.customers.shop_greetings import ShopGreetings
 from bot.delivery.dead_letters import DeadLetters
 from bot.delivery.inbox import Inbox
+from bot.delivery.media import MediaLibrary
 from bot.dialogue.conversations import Conversations
 from bot.dialogue.decisions import Decisions
 from bot.dialogue.teaching import Teaching
@@ -49,6 +50,7 @@ CHANNELS = web.AppKey("channels", Channels)
 SHOP_GREETINGS = web.AppKey("shop_greetings", ShopGreetings)
 CONTACTS = web.AppKey("contacts", Contacts)
 GROUPS = web.AppKey("groups", Groups)
+MEDIA = web.AppKey("media", MediaLibrary)
 CONVERSATIONS = web.AppKey("conversations", Conversations)
 TEACHING = web.AppKey("teaching", Teaching)
 TRAIN = web.AppKey("train", Train)

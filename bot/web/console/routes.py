@@ -16,7 +16,7 @@ from bot.web.console.guard import guard
 from bot.web.console.keys import ACCOUNTS, ASSETS, THROTTLE
 from bot.web.console.pages import PAGES
 from bot.web.console.throttle import Throttle
-from bot.web.console.uploads import SHELF, uploads_of
+from bot.web.console.uploads import SHELF, Uploads
 from bot.web.keys import CLOCK, DATABASE, SETTINGS
 
 TEMPLATES = Path(__file__).parent.parent / "templates"
@@ -61,7 +61,7 @@ def add_console(app: web.Application) -> None:
 
 async def _running(app: web.Application) -> AsyncIterator[None]:
     app[THROTTLE] = Throttle(app[DATABASE], app[CLOCK])
-    app[SHELF] = uploads_of(app[SETTINGS])
+    app[SHELF] = Uploads(app[SETTINGS].console.uploads)
     yield
 
 

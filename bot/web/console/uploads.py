@@ -14,8 +14,7 @@ from typing import IO
 from aiohttp import StreamReader, web
 
 from bot.errors import NotFound, Unprocessable
-from bot.settings import Settings
-from bot.shop import catalogue_folder
+from bot.web.keys import MEDIA
 
 UPLOADS = "/console/uploads"
 _MB = 2**20
@@ -28,10 +27,9 @@ _PICTURES = {b"\x89PNG\r\n\x1a\n": "image/png", b"\xff\xd8\xff": "image/jpeg"}
 
 @dataclass(frozen=True, slots=True)
 class Uploads:
-    """The folder of what was uploaded, and the catalogue's, whose files may be named too."""
+    """The folder of what was uploaded; the library of media looks into it, too."""
 
     folder: Path
-    more: tuple[Path, ...] = ()
 
     async def keep(self, kind: str, name: str, body: StreamReader) -> str:
         """Write a file down; gives its name for an attachment. Raises `Unprocessable`."""
@@ -50,18 +48,6 @@ class Uploads:
         place.parent.mkdir(exist_ok=True)
         if not place.exists():
             os.link(part, place)
-
-    def picture(self, source: str) -> tuple[bytes, str]:
-        """A picture with its content type; raises `NotFound` for anything else."""
-        for root in (self.folder, *self.more):
-            path = (root / source).resolve() if "\x00" not in source else root
-            if path.is_relative_to(root.resolve()) and path.is_file():
-                with path.open("rb") as file:
-                    data = file.read(_MOST["image"] + 1)
-                kind = _picture_type(data)
-                if kind and len(data) <= _MOST["image"]:
-                    return data, kind
-        raise NotFound("没有这张图片")
 
 
 async def _copied(body: StreamReader, part: IO[bytes], *, most: int) -> tuple[str, bytes]:
@@ -99,11 +85,6 @@ def _picture_type(head: bytes) -> str:
     return next((kind for mark, kind in _PICTURES.items() if head.startswith(mark)), "")
 
 
-def uploads_of(settings: Settings) -> Uploads:
-    """The shelf as the settings have it."""
-    return Uploads(settings.console.uploads, (catalogue_folder(settings),))
-
-
 SHELF = web.AppKey("console_uploads", Uploads)
 
 
@@ -117,9 +98,17 @@ async def upload(request: web.Request) -> web.Response:
 async def picture(request: web.Request) -> web.Response:
     """A picture to look at before it is sent: `?source=…`."""
     source = request.query.get("source", "")[:300]
-    data, kind = await asyncio.to_thread(request.app[SHELF].picture, source)
+    data = await asyncio.to_thread(_seen, request.app[MEDIA].find(source))
+    if not (kind := _picture_type(data)):
+        raise NotFound("没有这张图片")
     headers = {"Cache-Control": "private, max-age=3600"}
     return web.Response(body=data, content_type=kind, headers=headers)
+
+
+def _seen(path: Path | None) -> bytes:
+    if path is None or path.stat().st_size > _MOST["image"]:
+        return b""
+    return path.read_bytes()
 
 
 ROUTES = (web.post(UPLOADS, upload), web.get(UPLOADS, picture))
