@@ -73,7 +73,9 @@ def database_url(engine: str, folder: Path) -> Iterator[str]:
         server.cleanup()
 
 
-def measure(engine: str, *, friends: int, messages: int, model: Path) -> list[Figures]:
+def measure(
+    engine: str, *, friends: int, messages: int, at_once: int, model: Path
+) -> list[Figures]:
     """One run: the messages first, then all friends at once."""
     with (
         tempfile.TemporaryDirectory(prefix="bench-greetings-", ignore_cleanup_errors=True) as made,
@@ -89,7 +91,7 @@ def measure(engine: str, *, friends: int, messages: int, model: Path) -> list[Fi
             contacts = Contacts(platform)
             try:
                 bot.start()
-                after = greet(bot, contacts, friends=friends, messages=messages)
+                after = greet(bot, contacts, friends=friends, messages=messages, at_once=at_once)
                 fast, events, chats = recorded(url)
             finally:
                 bot.clean_up()
@@ -101,7 +103,9 @@ def measure(engine: str, *, friends: int, messages: int, model: Path) -> list[Fi
     ]
 
 
-def greet(bot: Bot, contacts: Contacts, *, friends: int, messages: int) -> list[float]:
+def greet(
+    bot: Bot, contacts: Contacts, *, friends: int, messages: int, at_once: int
+) -> list[float]:
     body = {"name": "活动", "guides": ["qing"], "greeting": {"text": "欢迎{customer_name}"}}
     channel = bot.api("POST", "/channels", body).json
     for number in range(messages):
@@ -112,7 +116,7 @@ def greet(bot: Bot, contacts: Contacts, *, friends: int, messages: int) -> list[
         friend = contacts.adds(state=channel["state"])
         assert bot.push(contacts.push(friend)).text == "success"
 
-    with concurrent.futures.ThreadPoolExecutor(100) as pool:
+    with concurrent.futures.ThreadPoolExecutor(at_once) as pool:
         list(pool.map(one, range(friends)))
     bot.wait_for(lambda: len(contacts.welcomes) >= friends, "the greetings", patience=_PATIENCE)
     bot.wait_for(lambda: settled(bot, messages), "the messages", patience=_PATIENCE)
@@ -182,6 +186,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--friends", type=int, default=300)
     parser.add_argument("--messages", type=int, default=2000)
+    parser.add_argument("--at-once", type=int, default=16, help="pushes that wait for an answer")
     parser.add_argument("--engine", choices=("sqlite", "postgres", "both"), default="both")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
@@ -191,7 +196,13 @@ def main() -> None:
     rows = [
         row
         for engine in engines
-        for row in measure(engine, friends=options.friends, messages=options.messages, model=model)
+        for row in measure(
+            engine,
+            friends=options.friends,
+            messages=options.messages,
+            at_once=options.at_once,
+            model=model,
+        )
     ]
     if options.json:
         sys.stdout.write(json.dumps([asdict(row) for row in rows], ensure_ascii=False) + "\n")
