@@ -12,6 +12,7 @@ from consoleshop import Guide, guide, note_of
 from pagesshop import HE, SU, PagesShop, open_pages
 from sqlalchemy import select
 
+from bot.customers import qr_poster
 from bot.store.channel_tables import Channel
 from bot.store.contact_tables import Transfer
 from bot.store.group_tables import GroupTemplate
@@ -94,6 +95,18 @@ async def test_a_link_is_made_and_its_address_carries_the_channel(
     assert channel.qr_code in page
     assert 'name="daily_cap"' not in page
     assert (await browser.get(f"/console/channels/{channel.id}/poster")).status == 200
+
+
+async def test_a_poster_bears_what_the_picture_of_wecom_says(
+    shop: PagesShop, browser: Guide
+) -> None:
+    number = await shop.channel()
+    (channel,) = await rows(shop, Channel)
+    poster = await browser.get(f"/console/channels/{number}/poster?format=png")
+    inside = qr_poster.read_code(await poster.read())
+    assert inside is not None
+    assert inside != channel.qr_code
+    assert inside.endswith(f"/?scan={channel.config_id}")
 
 
 async def test_a_channel_rests_and_is_used_again(shop: PagesShop, browser: Guide) -> None:
