@@ -23,6 +23,7 @@ from bot.web.console.answers import is_htmx
 from bot.web.console.customer_acts import CUSTOMERS, handovers
 from bot.web.console.desk import Desk, desk
 from bot.web.console.keys import SIGNED
+from bot.web.console.outreach_desk import current_plans
 from bot.web.console.shell import form_of, guide_names, noted, shown, went
 from bot.web.console.stories import Story, story_of
 from bot.web.console.worklist import status_of
@@ -198,7 +199,8 @@ async def _stories(request: web.Request, here: Desk) -> tuple[list[Story], str]:
     if len(found) > _PAGE:
         place = page[-1].place
         following = write_cursor(place.at, place.kind, place.id)
-    return [story_of(here, entry, names) for entry in page], following
+    journeys = (await current_plans(request)).journeys
+    return [story_of(here, entry, names, journeys) for entry in page], following
 
 
 def _kind(request: web.Request) -> str:

@@ -31,6 +31,8 @@ from scheduler import StepKind
 _WEEK = 7
 _SHOWN = 7
 _TOUCHES = 300
+_LEAD = timedelta(days=2)
+"""So much of the past stands before today unless another week is asked for."""
 _FURTHEST = timedelta(days=366)
 
 
@@ -72,11 +74,10 @@ class Sheet:
 
 
 async def show_week(request: web.Request) -> web.Response:
-    """Monday to Sunday, filtered by journey, kind and segment."""
+    """Seven days around today or from any other day, by journey, kind and segment."""
     here, plans = desk(request), await current_plans(request)
     today = here.now.astimezone(here.zone).date()
-    asked = _day(request.query.get("week"), today) or today
-    first = asked - timedelta(days=asked.weekday())
+    first = _day(request.query.get("week"), today) or today - _LEAD
     kept = _kept(request, plans)
     async with here.database.read() as session:
         seen = await touch_calendar(
@@ -97,8 +98,8 @@ async def show_week(request: web.Request) -> web.Response:
         title=(short_day(first), short_day(first + timedelta(days=6))),
         before=_week_path(first - timedelta(days=_WEEK), kept),
         after=_week_path(first + timedelta(days=_WEEK), kept),
-        this_week=_week_path(None, kept) if not first <= today < first + timedelta(7) else "",
-        week=first.isoformat(),
+        this_week=_week_path(None, kept) if first != today - _LEAD else "",
+        week=first.isoformat() if first != today - _LEAD else "",
     )
 
 
@@ -138,7 +139,7 @@ async def show_day(request: web.Request) -> web.Response:
         skips=[line for line in lines if line.status in dropped],
         before=f"{ROOT}/days/{day - timedelta(days=1)}",
         after=f"{ROOT}/days/{day + timedelta(days=1)}",
-        week=_week_path(day - timedelta(days=day.weekday()), {}),
+        week=_week_path(day - _LEAD if abs(day - today) > _LEAD else None, {}),
     )
 
 

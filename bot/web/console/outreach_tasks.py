@@ -19,6 +19,7 @@ from bot.web.console.keys import SIGNED
 from bot.web.console.outreach_desk import ROOT, all_confirmed, guides_by_id, outreach_page
 from bot.web.console.shell import form_of, went
 from bot.web.keys import CLOCK, DATABASE, OUTREACH
+from scheduler import Audience
 
 TASKS = f"{ROOT}/tasks"
 _OPEN = (TaskPhase.ASKED, TaskPhase.NEW, TaskPhase.CREATING)
@@ -36,7 +37,6 @@ class TaskCard:
     tone: str
     summary: str
     people: int
-    journeys: list[str]
     guides: list[tuple[str, bool]]
     confirmed: int
     over: bool
@@ -109,30 +109,30 @@ async def _cards(
         )
     ).all()
     ids = [task.id for task in tasks]
-    people: dict[int, int] = {}
-    journeys: dict[int, list[str]] = {}
-    rows = await session.execute(
-        select(TouchRow.task_id, TouchRow.journey, func.count())
+    counted = await session.execute(
+        select(TouchRow.task_id, func.count())
         .where(TouchRow.task_id.in_(ids))
-        .group_by(TouchRow.task_id, TouchRow.journey)
+        .group_by(TouchRow.task_id)
     )
-    for found, journey, count in rows:
-        task_id = int(found or 0)
-        people[task_id] = people.get(task_id, 0) + count
-        journeys.setdefault(task_id, []).append(journey)
+    people = {int(task_id or 0): int(count) for task_id, count in counted}
+    posts = await session.execute(
+        select(TouchRow.task_id, TouchRow.guides).where(
+            TouchRow.task_id.in_(ids), TouchRow.audience == Audience.COHORT
+        )
+    )
+    asked = {int(task_id or 0): list(map(str, guides)) for task_id, guides in posts}
     names = await guides_by_id(session)
     return [
-        _card(here, task, people.get(task.id, 0), journeys.get(task.id, []), names)
-        for task in tasks
+        _card(here, task, people.get(task.id, 0), asked.get(task.id, []), names) for task in tasks
     ]
 
 
 def _card(
-    here: Desk, task: OutreachTask, people: int, journeys: list[str], names: dict[str, str]
+    here: Desk, task: OutreachTask, people: int, asked: list[str], names: dict[str, str]
 ) -> TaskCard:
     stand = {str(userid): bool(done) for userid, done in task.guides.items()}
-    if not stand and task.sender:
-        stand = {task.sender: False}
+    if not stand:
+        stand = dict.fromkeys([task.sender] if task.sender else asked, False)
     over = task.phase == TaskPhase.ASKED and all_confirmed(task.guides)
     tones = {TaskPhase.DONE: "done", TaskPhase.FAILED: "failed", TaskPhase.UNKNOWN: "failed"}
     return TaskCard(
@@ -144,7 +144,6 @@ def _card(
         else tones.get(TaskPhase(task.phase), "waits" if task.phase in _OPEN else "off"),
         summary=task.summary,
         people=0 if task.kind == TaskKind.MOMENT else people,
-        journeys=journeys,
         guides=[(names.get(userid, userid), done) for userid, done in stand.items()],
         confirmed=sum(stand.values()),
         over=over,

@@ -9,6 +9,7 @@ from typing import Any
 from bot.customers.stages import BY_HAND
 from bot.customers.timeline import Entry
 from bot.web.console.desk import Desk
+from scheduler import Journey
 
 _ICONS = {
     "message": "chat",
@@ -34,11 +35,13 @@ class Story:
     bad: bool = False
 
 
-def story_of(here: Desk, entry: Entry, guides: Mapping[str, str]) -> Story:
-    """Guides and stages go by their names."""
+def story_of(
+    here: Desk, entry: Entry, guides: Mapping[str, str], journeys: Mapping[str, Journey]
+) -> Story:
+    """Guides, stages and steps of journeys go by their names."""
     kind, data = entry.place.kind, entry.data
     local = entry.place.at.astimezone(here.zone)
-    text, note = _words(here, entry, guides)
+    text, note = _touch(here, entry, journeys) if kind == "touch" else _words(here, entry, guides)
     return Story(
         kind=kind,
         icon=_ICONS.get(kind, "clock"),
@@ -48,6 +51,15 @@ def story_of(here: Desk, entry: Entry, guides: Mapping[str, str]) -> Story:
         day=f"{local:%Y-%m-%d}",
         bad=kind == "reply" and data.get("state") in ("failed", "dead"),
     )
+
+
+def _touch(here: Desk, entry: Entry, journeys: Mapping[str, Journey]) -> tuple[str, str]:
+    journey = journeys.get(str(entry.data.get("journey")))
+    step = journey.step(str(entry.data.get("step"))) if journey else None
+    if journey is None or step is None:
+        return entry.text, ""
+    way = str(entry.data.get("way") or step.kind)
+    return step.purpose, f"{journey.name} · {here.words(f'way.{way}')}"
 
 
 def _words(here: Desk, entry: Entry, guides: Mapping[str, str]) -> tuple[str, str]:
