@@ -7,11 +7,11 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import insert, select, tuple_, update
+from sqlalchemy import insert, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.customers.erasures import erased_among
-from bot.customers.follow_rows import standing_of, standing_values
+from bot.customers.follow_rows import of_pairs, standing_of, standing_values
 from bot.customers.follows import read
 from bot.customers.parked import unpark
 from bot.customers.tag_names import refresh_tag_names, tag_labels
@@ -218,15 +218,13 @@ class _Page:
         await self._mark_seen(same)
 
     async def _known_follows(self) -> dict[Key, Follow]:
-        rows = await self._session.scalars(
-            select(Follow).where(tuple_(Follow.userid, Follow.external_userid).in_(self._pairs))
-        )
+        rows = await self._session.scalars(select(Follow).where(of_pairs(Follow, self._pairs)))
         return {(row.userid, row.external_userid): row for row in rows}
 
     async def _known_tags(self) -> dict[Key, set[str]]:
         rows = await self._session.execute(
             select(FollowTag.userid, FollowTag.external_userid, FollowTag.tag_id).where(
-                tuple_(FollowTag.userid, FollowTag.external_userid).in_(self._pairs)
+                of_pairs(FollowTag, self._pairs)
             )
         )
         found: dict[Key, set[str]] = {}
@@ -320,7 +318,7 @@ class _Page:
             return
         await self._session.execute(
             update(Follow)
-            .where(tuple_(Follow.userid, Follow.external_userid).in_(keys))
+            .where(of_pairs(Follow, keys))
             .values(sweep=self._sweep)
             .execution_options(synchronize_session=False)
         )

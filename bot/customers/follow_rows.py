@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
+from sqlalchemy import ColumnElement, and_, tuple_
+
 from bot.customers.follows import FollowState, Standing
-from bot.store.contact_tables import Follow
+from bot.store.contact_tables import Follow, FollowTag
 
 
 def standing_of(follow: Follow) -> Standing:
@@ -32,3 +35,17 @@ def standing_values(standing: Standing) -> dict[str, Any]:
         "channel_state": standing.channel,
         "channel_at": standing.channel_at,
     }
+
+
+def of_pairs(
+    table: type[Follow] | type[FollowTag], pairs: Collection[tuple[str, str]]
+) -> ColumnElement[bool]:
+    """That a row is of one of these pairs (guide, customer).
+
+    The customers are named by themselves too: SQLite uses no index for a list of pairs and would
+    read the whole table for each page of a sync.
+    """
+    return and_(
+        table.external_userid.in_(sorted({who for _, who in pairs})),
+        tuple_(table.userid, table.external_userid).in_(list(pairs)),
+    )

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import and_, func, or_, select, tuple_, update
+from sqlalchemy import and_, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot import loggers
+from bot.customers.follow_rows import of_pairs
 from bot.customers.follows import JOINED, FollowChange, FollowState
 from bot.customers.sync_runs import MemberState
 from bot.customers.tag_names import refresh_tag_names
@@ -47,7 +48,7 @@ async def close_missing(session: AsyncSession, run: SyncRun, *, now: datetime) -
         return Closed()
     await session.execute(
         update(Follow)
-        .where(tuple_(Follow.userid, Follow.external_userid).in_(pairs))
+        .where(of_pairs(Follow, pairs))
         .values(state=FollowState.MISSING, until=now)
         .execution_options(synchronize_session=False)
     )

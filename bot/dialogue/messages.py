@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import insert, select, tuple_, update
+from sqlalchemy import insert, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.clock import Clock
@@ -243,18 +243,14 @@ async def _conversations(
         unique=["kind", "peer", "external_userid"],
         returning=Conversation.id,
     )
-    found: dict[Key, Conversation] = {}
-    for start in range(0, len(keys), 400):
-        conversations = await session.scalars(
-            select(Conversation).where(
-                Conversation.kind == "kf",
-                tuple_(Conversation.peer, Conversation.external_userid).in_(
-                    keys[start : start + 400]
-                ),
-            )
+    conversations = await session.scalars(
+        select(Conversation).where(
+            Conversation.kind == "kf",
+            Conversation.peer.in_(sorted({peer for peer, _ in keys})),
+            Conversation.external_userid.in_(sorted({who for _, who in keys})),
         )
-        found |= {(row.peer, row.external_userid): row for row in conversations}
-    return found
+    )
+    return {(row.peer, row.external_userid): row for row in conversations}
 
 
 async def _take_event(

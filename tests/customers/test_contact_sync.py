@@ -8,8 +8,9 @@ from contact_fixtures import contact_client as contact_client
 from contact_fixtures import people as people
 from contact_fixtures import shop as shop
 from contact_platform import SINCE
-from sqlalchemy import func, select, update
+from sqlalchemy import func, select, text, update
 
+from bot.customers.follow_rows import of_pairs
 from bot.customers.tally import Tally
 from bot.errors import Conflict, MendSettings
 from bot.store.contact_tables import (
@@ -21,6 +22,7 @@ from bot.store.contact_tables import (
     SyncRun,
     TagChange,
 )
+from bot.store.database import Database
 from bot.store.tables import Customer, StageMove
 
 
@@ -313,3 +315,16 @@ async def test_groups_that_cannot_be_read_do_not_sink_the_contacts(shop: Shop) -
         run = await session.scalar(select(SyncRun))
     assert run is not None
     assert (run.state, run.error) == ("done", report.problem)
+
+
+@pytest.mark.parametrize("table", [Follow, FollowTag])
+async def test_a_page_is_looked_up_by_an_index(ledger: Database, table: Any) -> None:
+    """Else each page of a second sync reads everything that the first one wrote."""
+    asked = select(table).where(of_pairs(table, [("g1", "wmA"), ("g2", "wmB")]))
+    written = asked.compile(
+        ledger.engine.sync_engine,
+        compile_kwargs={"literal_binds": True, "render_postcompile": True},
+    )
+    async with ledger.read() as session:
+        plan = [row[3] for row in await session.execute(text(f"EXPLAIN QUERY PLAN {written}"))]
+    assert not [line for line in plan if line.startswith(f"SCAN {table.__tablename__}")], plan
