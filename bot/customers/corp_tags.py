@@ -23,6 +23,7 @@ from bot.wecom.events import InboundEvent, TagChanged
 
 MAX_NAME = 30
 _A_CALL = 100
+_NAME_TAKEN = 40071
 
 
 class TagBook:
@@ -94,11 +95,28 @@ class TagBook:
             return known
         async with self._creating:
             known = await self._ids(wanted, group)
-            missing = [name for name in wanted if name not in known]
-            if missing:
-                await self._create(group, missing)
-                known = await self._ids(wanted, group)
+            if not known.keys() >= set(wanted):
+                known = await self._created(wanted, group)
         return known
+
+    async def _created(self, names: Sequence[str], group: str) -> dict[str, str]:
+        """A process that was stopped, or a colleague, may have created them without our book
+        knowing, so WeCom is read first; and again when another replica was quicker."""
+        await self.read_all()
+        known = await self._ids(names, group)
+        missing = [name for name in names if name not in known]
+        if not missing:
+            return known
+        try:
+            await self._create(group, missing)
+        except GiveUp as error:
+            if error.errcode != _NAME_TAKEN:
+                raise
+            await self.read_all()
+            known = await self._ids(names, group)
+            if not known.keys() >= set(names):
+                raise
+        return await self._ids(names, group)
 
     async def apply(self, plan: TagPlan) -> list[str]:
         """Create whatever of the plan is not there; returns the names that were created."""

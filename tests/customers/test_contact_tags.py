@@ -202,6 +202,23 @@ async def test_a_lost_answer_to_a_creation_does_not_create_twice(shop: Shop) -> 
     assert sum(len(group["tag"]) for group in shop.people.groups.values()) == 1
 
 
+@pytest.mark.parametrize("quicker", ["a stopped process", "another replica"])
+async def test_a_tag_that_somebody_else_created_meanwhile_is_used(
+    shop: Shop, quicker: str
+) -> None:
+    def create(api: str) -> None:
+        if api == "externalcontact/add_corp_tag":
+            shop.people.add_group("来源", "门店")
+            shop.people.failing[:] = [40071]
+
+    if quicker == "another replica":
+        shop.people.on_call = create
+    else:
+        shop.people.add_group("来源", "门店")
+    assert list(await shop.tags.ids_for(["门店"], group="来源")) == ["门店"]
+    assert sum(len(group["tag"]) for group in shop.people.groups.values()) == 1
+
+
 async def test_only_our_own_tags_are_renamed_and_bearers_follow(shop: Shop) -> None:
     (foreign,) = shop.people.add_group("等级", "VIP")
     shop.people.follow("zhang", "wmA")
