@@ -17,6 +17,7 @@ from bot.store.contact_tables import (
     BehaviourEvent,
     Follow,
     FollowEvent,
+    FollowTag,
     Guide,
     SyncMember,
     SyncRun,
