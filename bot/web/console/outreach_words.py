@@ -419,5 +419,6 @@ EN_OUTREACH: dict[str, str] = {
     "only_if: stages, tags, without_tags, signals, without_signals\n"
     "exits: replied, bought, {stage_moved: [won]}, {tag_removed: …}\n"
     "catch_up: skip, {send_late: 24}, merge\n"
+    "variables: {shop_name}, {customer_name|您}, {guide_name|店里的导购}\n"
     "All of it: scheduler/README.md",
 }
