@@ -39,20 +39,27 @@ class ChannelPosters:
         if channel.status != ChannelStatus.ACTIVE or not channel.qr_code:
             raise Conflict("这个渠道还没有可用的活码，请稍后再试")
         words = channel.name if caption is None else caption
+        link = channel.kind == "link"
+        content = channel.qr_code if link else await self.content_of(channel.qr_code)
+        return await self.print(content, form, caption=words, copies=copies)
+
+    async def content_of(self, address: str) -> str:
+        """What the code in a picture of WeCom says, else the picture's address."""
+        picture = await self._picture(address)
+        inside = await asyncio.to_thread(qr_poster.read_code, picture) if picture else None
+        return inside or address
+
+    async def print(
+        self, content: str, form: Format, *, caption: str = "", copies: int = 6
+    ) -> bytes:
+        """A code of any content with the shop's logo and up to three lines below it."""
         poster = Poster(
-            content=await self._content(channel),
-            lines=tuple(line for line in words.splitlines() if line.strip())[:3],
+            content=content,
+            lines=tuple(line for line in caption.splitlines() if line.strip())[:3],
             logo=self.settings.poster_logo,
             font=self.settings.poster_font,
         )
         return await asyncio.to_thread(_drawn, poster, form, copies)
-
-    async def _content(self, channel: Channel) -> str:
-        if channel.kind == "link":
-            return channel.qr_code
-        picture = await self._picture(channel.qr_code)
-        inside = await asyncio.to_thread(qr_poster.read_code, picture) if picture else None
-        return inside or channel.qr_code
 
     async def _picture(self, address: str) -> bytes | None:
         try:

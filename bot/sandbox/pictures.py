@@ -12,15 +12,14 @@ from .links import find_link
 
 
 async def code_picture(request: web.Request) -> web.Response:
-    """The picture behind `qr_code` of a contact way."""
-    config_id = request.match_info["config_id"]
-    known = request.app[PLATFORM].store.value(
-        "SELECT 1 FROM contact_ways WHERE config_id = ?", config_id
-    )
-    if known is None:
-        raise web.HTTPNotFound(text="没有这个活码，可能已被删除")
-    address = f"{request.url.origin()}/?scan={quote(config_id)}"
-    return web.Response(body=drawn(address), content_type="image/png")
+    """The picture behind `qr_code` of a contact way or of a group's join way."""
+    config_id, store = request.match_info["config_id"], request.app[PLATFORM].store
+    for table, act in (("contact_ways", "scan"), ("join_ways", "join")):
+        sql = f"SELECT 1 FROM {table} WHERE config_id = ?"  # noqa: S608
+        if store.value(sql, config_id) is not None:
+            address = f"{request.url.origin()}/?{act}={quote(config_id)}"
+            return web.Response(body=drawn(address), content_type="image/png")
+    raise web.HTTPNotFound(text="没有这个活码，可能已被删除")
 
 
 async def open_link(request: web.Request) -> web.Response:

@@ -85,8 +85,9 @@ async def test_every_page_opens_and_fits_the_screen(
     async with signed_in(shop, device) as page:
         for place in (
             "inbox", "customers", "customers/wmLin", "channels", "channels/new", "channels/1",
-            "channels/new?kind=link", "groups", "groups/wrGroup0", "tags", "greetings",
-            "greetings?channel=1", "greetings?group=mothers", "accounts", "password",
+            "channels/new?kind=link", "groups", "group-codes", "group-codes/new",
+            "groups/wrGroup0", "tags", "greetings", "greetings?channel=1",
+            "greetings?group=mothers", "accounts", "password",
         ):  # fmt: skip
             await page.goto(str(shop.server.make_url(f"/console/{place}")))
             width = await page.evaluate("document.documentElement.scrollWidth")

@@ -13,9 +13,10 @@ from pagesshop import HE, SU, PagesShop, open_pages
 from sqlalchemy import select
 
 from bot.customers import qr_poster
+from bot.sandbox import gatherings
 from bot.store.channel_tables import Channel
 from bot.store.contact_tables import Transfer
-from bot.store.group_tables import GroupTemplate
+from bot.store.group_tables import CustomerGroup, GroupCode, GroupTemplate
 from bot.store.segment_tables import CustomerSegment
 from bot.store.tables import Customer, StageMove
 
@@ -234,6 +235,38 @@ async def test_a_groups_greeting_is_made_changed_and_chosen(
     assert "占位符" in note_of(wrong)
     await browser.post(f"/console/group-greetings/{made.id}/delete")
     assert "创建并通知群主" in await browser.text(page)
+
+
+async def test_a_code_of_groups_is_made_printed_changed_and_deleted(
+    shop: PagesShop, browser: Guide
+) -> None:
+    chat_id = gatherings.open_group(shop.platform, "宝妈交流1", SU).chat_id
+    async with shop.database.write() as session:
+        now = shop.clock.now()
+        session.add(
+            CustomerGroup(
+                chat_id=chat_id, name="宝妈交流1", owner=SU, state="active", made_at=now,
+                known_since=now, members=1,
+            )
+        )  # fmt: skip
+    path = "/console/group-codes"
+    assert "宝妈交流1 · 1" in await browser.text(f"{path}/new")
+    nothing = await browser.post(path, htmx=True, name="宝妈群海报")
+    assert "先进这些群" in note_of(nothing)
+    answer = await browser.post(
+        path, name="宝妈群海报", groups=chat_id, base_name="宝妈交流", base_id="2", auto_create="1"
+    )
+    place = answer.headers["Location"].split("?")[0]
+    (code,) = await rows(shop, GroupCode)
+    assert (code.chat_ids, code.base_id, code.best_size) == ([chat_id], 2, 200)
+    poster = await browser.get(f"{place}/poster?format=png")
+    assert (qr_poster.read_code(await poster.read()) or "").endswith(f"/?join={code.config_id}")
+    assert "1 / 200" in await browser.text(path)
+    await browser.post(place, name="宝妈群海报二", groups=chat_id, best_size="150")
+    (code,) = await rows(shop, GroupCode)
+    assert (code.name, code.best_size, code.auto_create) == ("宝妈群海报二", 150, False)
+    await browser.post(f"{place}/delete")
+    assert "还没有入群活码" in await browser.text(path)
 
 
 async def test_a_stage_is_moved_with_a_reason_that_stays(shop: PagesShop, browser: Guide) -> None:

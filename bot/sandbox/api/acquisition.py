@@ -26,22 +26,31 @@ def create(platform: Platform, call: Call) -> Answer:
     if spent(platform) >= platform.settings.acquisition_quota:
         raise ApiError(41095, "acquisition links are used up: no quota left")
     link_id = f"cawcde{secrets.token_hex(9)}"
-    body = {"link_name": name, "users": users, "skip_verify": _skips(call, default=True)}
-    body["url"] = f"{call.base or 'https://work.weixin.qq.com'}/ca/{link_id}"
+    skips, now = _skips(call, default=True), platform.now()
+    url = f"{call.base or 'https://work.weixin.qq.com'}/ca/{link_id}"
+    body = {"link_name": name, "users": users, "skip_verify": skips, "url": url}
     platform.store.insert(
         "acquisition_links",
         link_id=link_id,
         body=json.dumps(body, ensure_ascii=False),
-        created_at=platform.now(),
+        created_at=now,
     )
     platform.changed("codes")
-    return {"link": _told(find_link(platform, link_id), platform.now())}
+    return {
+        "link": {"link_id": link_id, "link_name": name, "url": url, "create_time": now},
+    }
 
 
 def read(platform: Platform, call: Call) -> Answer:
     """One link with everybody behind it."""
     link = _link(platform, call)
-    told = _told(link, link.created_at) | {"skip_verify": link.skip_verify}
+    told = {
+        "link_id": link.link_id,
+        "link_name": link.name,
+        "url": link.url,
+        "create_time": link.created_at,
+        "skip_verify": link.skip_verify,
+    }
     return {"link": told, "range": {"user_list": list(link.users), "department_list": []}}
 
 
@@ -108,15 +117,6 @@ def quota(platform: Platform, call: Call) -> Answer:
         "total": total,
         "balance": left,
         "quota_list": [{"expire_date": platform.now() + _YEAR, "balance": left}],
-    }
-
-
-def _told(link: Link, created_at: int) -> Body:
-    return {
-        "link_id": link.link_id,
-        "link_name": link.name,
-        "url": link.url,
-        "create_time": created_at,
     }
 
 

@@ -146,7 +146,8 @@ def add_way(platform: Platform, call: Call) -> Answer:
     """A new code; the same call again makes another one."""
     body = _checked(platform, call)
     config_id = secrets.token_hex(16)
-    body["qr_code"] = f"https://wework.qpic.cn/wwpic/join/{config_id}/0"
+    base = call.base or "https://wework.qpic.cn"
+    body["qr_code"] = f"{base}/wwpic/{config_id}/0"
     platform.store.insert(
         "join_ways", config_id=config_id, body=json.dumps(body, ensure_ascii=False)
     )

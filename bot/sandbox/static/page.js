@@ -6,7 +6,7 @@ import { act, nowThere, openThread, setUpPhone } from "./phone.js";
 import {
   addEntry, drawFaults, drawPeople, drawSession, setRecord, setUpFaults, setUpRecord, setUpTools,
 } from "./panels.js";
-import { drawRooms, setUpRooms } from "./rooms.js";
+import { drawRooms, setUpRooms, showPanel } from "./rooms.js";
 import { fillWords, word } from "./words.js";
 
 const state = { customers: [], current: "", guides: {}, last: 0 };
@@ -46,12 +46,18 @@ function remembered() {
 // A code's picture and a link lead here: somebody new comes by them.
 async function arrived() {
   const query = new URLSearchParams(location.search);
-  const [code, link] = [query.get("scan"), query.get("link")];
-  if (!code && !link) return "";
+  const [code, link, group] = [query.get("scan"), query.get("link"), query.get("join")];
+  if (!code && !link && !group) return "";
   const channel = query.get("customer_channel") || "";
-  for (const name of ["scan", "link", "customer_channel"]) query.delete(name);
+  for (const name of ["scan", "link", "join", "customer_channel"]) query.delete(name);
   history.replaceState(null, "", `${query.size ? `?${query}` : location.pathname}${location.hash}`);
   try {
+    if (group) {
+      const who = remembered();
+      await ask(`group-codes/${group}/scans`, { external_userid: who });
+      showPanel("rooms");
+      return who;
+    }
     const { external_userid: who } = await ask("scan", code ? { config_id: code } : { link_id: link, customer_channel: channel });
     await refreshPeople();
     return who;

@@ -10,10 +10,10 @@ export function setUpRooms(shared) {
   state = shared;
   for (const place of document.querySelectorAll("[data-panels]")) {
     place.replaceChildren(...["guides", "rooms", "faults"].map((name) => make("button", {
-      type: "button", textContent: word(`${name}Short`), data: { name }, on: { click: () => show(name) },
+      type: "button", textContent: word(`${name}Short`), data: { name }, on: { click: () => showPanel(name) },
     })));
   }
-  show(sessionStorage.getItem("panel") || "faults");
+  showPanel(sessionStorage.getItem("panel") || "faults");
   find("room-name").placeholder = word("roomName");
   find("room-name").setAttribute("aria-label", word("roomName"));
   find("room-owner").setAttribute("aria-label", word("roomOwner"));
@@ -27,7 +27,7 @@ export function setUpRooms(shared) {
   }));
 }
 
-function show(name) {
+export function showPanel(name) {
   document.body.dataset.panel = name;
   sessionStorage.setItem("panel", name);
   for (const button of document.querySelectorAll("[data-panels] button")) {
