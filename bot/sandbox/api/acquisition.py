@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import ApiError
 from ..links import Link, find_link, links, spent
 from ..sample import GUIDES
-from .call import Answer, Body, Call, get, object_of, optional_text, post
+from .call import Answer, Call, get, object_of, optional_text, post
 
 if TYPE_CHECKING:
     from ..platform import Platform
