@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Collection
 from datetime import datetime
 
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.store.contact_tables import Erasure
@@ -24,6 +24,19 @@ async def erased_among(session: AsyncSession, ids: Collection[str]) -> dict[str,
         select(Erasure.digest, Erasure.at).where(
             Erasure.digest.in_(digests), Erasure.returned_at.is_(None)
         )
+    )
+    return {digests[digest]: at for digest, at in rows}
+
+
+async def erased_since(
+    session: AsyncSession, ids: Collection[str], *, since: datetime
+) -> dict[str, datetime]:
+    """When these people were last erased, if after `since`, whether they came back or not."""
+    digests = {digest_of(who): who for who in ids}
+    rows = await session.execute(
+        select(Erasure.digest, func.max(Erasure.at, type_=Erasure.at.type))
+        .where(Erasure.digest.in_(digests), Erasure.at > since)
+        .group_by(Erasure.digest)
     )
     return {digests[digest]: at for digest, at in rows}
 

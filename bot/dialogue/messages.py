@@ -11,6 +11,7 @@ from sqlalchemy import insert, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.clock import Clock
+from bot.customers.erasures import erased_since
 from bot.customers.funnel import Funnel
 from bot.customers.profiles import meet
 from bot.delivery.outbox import mark_undelivered
@@ -31,6 +32,7 @@ _BURST_COLUMNS = (
     "attempts",
 )
 _KF_HISTORY = timedelta(days=3)
+_A_DAY = timedelta(days=1)
 _PICKED_UP = "接待人员已接入"
 _PICKED, _TRANSFERRED, _ENDED, _REOPENED = "1", "2", "3", "4"
 
@@ -49,9 +51,10 @@ class MessageBook:
 
         The order of the page is kept.
         """
+        now = self._clock.now()
+        messages = await _without_erased(session, messages, now)
         if not messages:
             return
-        now = self._clock.now()
         people = {message.external_userid for message in messages if message.external_userid}
         await meet(session, people, stage=self._funnel.initial, now=now)
         conversations = await _conversations(session, messages)
@@ -216,6 +219,22 @@ async def _insert_bursts(session: AsyncSession, bursts: Sequence[Burst]) -> None
         for number, conversation_id in made:
             first[conversation_id].id = number
         waiting = [burst for burst in waiting if burst.id is None]
+
+
+async def _without_erased(
+    session: AsyncSession, messages: Sequence[KfMessage], now: datetime
+) -> Sequence[KfMessage]:
+    """Without what people said before they were erased: after a lost cursor WeCom tells all of
+    three days again, and nothing here recognises it any more."""
+    people = {message.external_userid for message in messages if message.external_userid}
+    if not people:
+        return messages
+    erased = await erased_since(session, people, since=now - _KF_HISTORY - _A_DAY)
+    return [
+        message
+        for message in messages
+        if not (at := erased.get(message.external_userid)) or message.sent_at > at
+    ]
 
 
 def _plausible(sent_at: datetime, now: datetime) -> datetime:

@@ -31,6 +31,7 @@ _TOKEN_LIFE = timedelta(minutes=9)  # WeCom: ten minutes
 _PAGE = 200  # WeCom: at most 1000; callbacks wait while a page is stored
 _A_COMMIT = 100  # a thousand at once would keep everybody else from writing for long
 _EMPTY_PAGES = 100
+_PARKED = timedelta(days=1)
 _BAD_TOKEN = 95007
 _BAD_CURSOR = frozenset({50100, 60268})
 
@@ -274,13 +275,20 @@ class Puller:
         if isinstance(error, RetryLater) and error.wait_seconds is not None:
             pause = timedelta(seconds=error.wait_seconds)
         reason = error.message if isinstance(error, BotError) else type(error).__name__
-        log = loggers.dialogue.error if isinstance(error, GiveUp) else loggers.dialogue.warning
-        log(
-            "pull was put off",
-            account=account.open_kfid,
-            reason=reason,
-            hint=getattr(error, "hint", "") or None,
-        )
+        hint = getattr(error, "hint", "") or None
+        if isinstance(error, GiveUp) and not account.name:
+            # Not an account of this app: a push of it may come again and again.
+            pause = _PARKED
+            if account.error != reason:
+                loggers.dialogue.error(
+                    "an account that is not ours is left alone until it is listed",
+                    account=account.open_kfid,
+                    reason=reason,
+                    hint=hint,
+                )
+        elif account.error != reason or not isinstance(error, GiveUp):
+            log = loggers.dialogue.error if isinstance(error, GiveUp) else loggers.dialogue.warning
+            log("pull was put off", account=account.open_kfid, reason=reason, hint=hint)
         try:
             await self._release(account, due_at=self._clock.now() + pause, error=reason)
         except (SQLAlchemyError, OSError) as failure:
@@ -310,10 +318,15 @@ class Reconciler:
             known = set((await session.scalars(select(KfAccount.open_kfid))).all())
             await want(session, known | set(names), now=self._clock.now())
             for open_kfid, name in names.items():
-                await session.execute(
-                    update(KfAccount).where(KfAccount.open_kfid == open_kfid).values(name=name)
-                )
+                await self._recognise(session, open_kfid, name)
         self._on_wanted()
+
+    async def _recognise(self, session: AsyncSession, open_kfid: str, name: str) -> None:
+        """It is ours: no reason to leave it alone any longer."""
+        account = await session.get_one(KfAccount, open_kfid)
+        if not account.name and account.error:
+            account.due_at = self._clock.now()
+        account.name = (name or open_kfid)[:64]
 
     async def _listed(self) -> dict[str, str]:
         names: dict[str, str] = {}

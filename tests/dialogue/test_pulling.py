@@ -14,6 +14,7 @@ from sqlalchemy import func, select, update
 
 from bot.clock import ManualClock
 from bot.customers.funnel import load_funnel
+from bot.customers.personal_data import PersonalData
 from bot.dialogue.messages import MessageBook
 from bot.dialogue.pulling import LostLease, Puller, Reconciler, request_pulls, want
 from bot.errors import RetryLater
@@ -320,6 +321,50 @@ async def test_one_broken_account_does_not_stop_the_others(desk: Desk, platform:
     assert broken.error
     assert "95004" in broken.error
     assert broken.leased_by is None
+
+
+async def test_what_an_erased_customer_said_stays_erased_after_a_lost_cursor(
+    desk: Desk, platform: Platform
+) -> None:
+    platform.customer_writes(WHO, "我的电话是138")
+    await desk.want()
+    await desk.pull()
+    desk.clock.turn(minutes=5)
+    await PersonalData(desk.database, desk.clock).erase(WHO, by="api")
+
+    async def lose_the_cursor() -> None:
+        async with desk.database.write() as session:
+            await session.execute(update(KfAccount).values(cursor="bm90LW91cnM"))
+        await desk.want()
+        await desk.pull()
+
+    await lose_the_cursor()
+    assert await desk.texts() == []
+    async with desk.database.read() as session:
+        assert await session.get(Customer, WHO) is None
+    desk.clock.turn(minutes=5)
+    platform.customer_writes(WHO, "我又来了")
+    await desk.want()
+    await desk.pull()
+    await lose_the_cursor()
+    assert await desk.texts() == ["我又来了"]
+
+
+async def test_an_account_that_is_not_ours_is_left_alone_until_it_is_listed(
+    desk: Desk, caplog: pytest.LogCaptureFixture, connect: Connect, platform: Platform
+) -> None:
+    await desk.want("wkNotOurs")
+    for _ in range(3):
+        await desk.notice(OpenKfId="wkNotOurs")
+        await desk.pull()
+        desk.clock.turn(minutes=10)
+    parked = await desk.account("wkNotOurs")
+    assert parked.due_at > desk.clock.now() + timedelta(hours=20)
+    assert sum("left alone" in record.getMessage() for record in caplog.records) == 1
+    reconciler = Reconciler(desk.database, desk.client, desk.clock, on_wanted=lambda: None)
+    async with desk.database.write() as session:
+        await reconciler._recognise(session, "wkNotOurs", "新客服")
+    assert (await desk.account("wkNotOurs")).due_at == desk.clock.now()
 
 
 async def test_the_loop_pulls_when_nudged(desk: Desk, platform: Platform) -> None:
