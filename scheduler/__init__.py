@@ -20,7 +20,9 @@ from scheduler.dispatch import dispatch_refusal as dispatch_refusal
 from scheduler.enrolling import Occurrence as Occurrence
 from scheduler.enrolling import begin as begin
 from scheduler.enrolling import birthday_start as birthday_start
+from scheduler.enrolling import birthdays_met as birthdays_met
 from scheduler.enrolling import enrol as enrol
+from scheduler.enrolling import enrol_birthday as enrol_birthday
 from scheduler.enrolling import enrol_group as enrol_group
 from scheduler.enrolling import enrol_on as enrol_on
 from scheduler.enrolling import starting_on as starting_on

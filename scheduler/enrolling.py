@@ -14,6 +14,8 @@ from .rules import Rule
 
 CUSTOMER_MESSAGE = "message"
 
+_MOST_OF_A_YEAR = timedelta(days=300)
+
 
 @dataclass(frozen=True, slots=True)
 class Occurrence:
@@ -135,6 +137,35 @@ def birthday_start(journey: Journey, birthday: tuple[int, int], day: date) -> da
         if _birthday_in(birthday, meant.year) == meant:
             return meant
     return None
+
+
+def birthdays_met(journey: Journey, day: date) -> set[tuple[int, int]]:
+    """The birthdays (month, day) for which the journey begins on `day`."""
+    met: set[tuple[int, int]] = set()
+    for trigger in journey.triggers:
+        if trigger.kind is not TriggerKind.BIRTHDAY:
+            continue
+        meant = day + timedelta(days=trigger.days_before)
+        met.add((meant.month, meant.day))
+        if (meant.month, meant.day) == (2, 28) and not isleap(meant.year):
+            met.add((2, 29))
+    return met
+
+
+def enrol_birthday(
+    journey: Journey,
+    day: date,
+    customer: Customer,
+    calendar: WorkCalendar,
+    current: Enrolment | None = None,
+) -> Enrolment | None:
+    """The customer's enrolment on a birthday journey, once a year though it says no `repeat`."""
+    start = calendar.at(day, time(0))
+    if current is not None:
+        rested = start >= current.started_at + _MOST_OF_A_YEAR
+        if current.active or current.ended_by is Rule.OPTED_OUT or not rested:
+            return None
+    return enrol_on(journey, day, customer, calendar)
 
 
 def _birthday_in(birthday: tuple[int, int], year: int) -> date:

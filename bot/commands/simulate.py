@@ -15,7 +15,7 @@ from bot.commands.speaking import Json, say, say_json
 from bot.settings import LoggingSettings, Settings, load_settings
 
 _START = "2026-03-02T08:00:00+08:00"
-_BY_DAY, _BY_NIGHT = timedelta(minutes=20), timedelta(minutes=60)
+_BY_DAY, _BY_NIGHT = timedelta(minutes=30), timedelta(minutes=90)
 
 
 def add_to(app: typer.Typer) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -14,9 +15,10 @@ from typing import Any
 import aiohttp
 from aiohttp import web
 from pydantic import SecretStr
-from sqlalchemy import select
 
 from bot.clock import ManualClock
+from bot.commands.inline_sqlite import inline_connections
+from bot.commands.simulated_parts import PROMISED, Part, due_now
 from bot.customers.contact_events import apply_change
 from bot.customers.corp_tags import TagBook
 from bot.customers.follows import FollowChange
@@ -53,6 +55,7 @@ from intents import load_taxonomy
 from scheduler import TriggerKind
 
 _NAME = "rehearsal/1/aa"
+_IN_MEMORY = Path("/dev/shm")  # noqa: S108  (a folder with a random name is made in it)
 _TAGS = ("宝妈", "女装", "会员", "")
 _LEASE = timedelta(minutes=1)
 _RETRY = timedelta(seconds=30)
@@ -90,6 +93,7 @@ class SimulatedShop:
     refusals: int = 0
     _said: int = 0
     _upkeep_at: datetime | None = None
+    _stirred: bool = True
 
     async def move(self, by: timedelta) -> None:
         """Let time pass, people act, and every part of outreach look once."""
@@ -100,28 +104,54 @@ class SimulatedShop:
         self._note_refusals()
 
     async def _run(self) -> None:
+        """What the service's parts do on their own; one that has nothing due is left alone."""
         outreach, parts = self.outreach, (self.database, self.client)
-        tagger = Tagger(*parts, self.clock, TagBook(*parts, self.clock))
-        await outreach.listener.tick()
-        await self._work(TagJob, tagger.handle)
-        await self._finish_bursts()
+        if self._stirred:
+            self._stirred = False
+            await outreach.listener.tick()
+        await self._upkeep()
+        due = await due_now(self.database, self.clock.now())
+        if Part.TAGS in due:
+            self._stirred = True
+            tagger = Tagger(*parts, self.clock, TagBook(*parts, self.clock))
+            await self._work(TagJob, tagger.handle)
+        if Part.BURSTS in due:
+            await self._finish_bursts()
+        if Part.PLANNER in due and await outreach.planner.tick():
+            due |= {Part.DISPATCHER}
+        if Part.DISPATCHER in due and await outreach.dispatcher.tick():
+            due |= PROMISED
+        if Part.SENDS in due:
+            await self._work(Outbound, self._sender)
+        if Part.NOTICES in due:
+            await self._work(GuideNotice, self._herald)
+        if Part.TASKS in due:
+            await self._work(OutreachTask, outreach.maker.handle)
+        if Part.POLLER in due:
+            await outreach.poller.tick()
+        if Part.RECEIPTS in due:
+            await outreach.receipts.tick()
+
+    async def _upkeep(self) -> None:
         if self._upkeep_at is None or self.clock.now() >= self._upkeep_at:
             self._upkeep_at = self.clock.now() + _UPKEEP
-            await outreach.cohorts.tick()
-            await outreach.dates.tick()
-        await outreach.planner.tick()
-        await outreach.dispatcher.tick()
-        await self._work(Outbound, Sender(*parts, self.media, self.clock).handle)
-        agent = self.platform.settings.agent_id
-        await self._work(GuideNotice, Herald(*parts, self.clock, agent_id=agent).handle)
-        await self._work(OutreachTask, outreach.maker.handle)
-        await outreach.poller.tick()
-        await outreach.receipts.tick()
+            await self.outreach.cohorts.tick()
+            await self.outreach.dates.tick()
+            await self.outreach.birthdays.tick()
+
+    async def _sender(self, row: Outbound) -> None:
+        if await self.outreach.gate.passes(row):
+            sender = Sender(self.database, self.client, self.media, self.clock)
+            await sender.handle(row)
+
+    async def _herald(self, row: GuideNotice) -> None:
+        if await self.outreach.gate.passes(row):
+            agent = self.platform.settings.agent_id
+            herald = Herald(self.database, self.client, self.clock, agent_id=agent)
+            await herald.handle(row)
 
     async def _work(self, table: Any, handle: Callable[[Any], Awaitable[None]]) -> None:
         now = self.clock.now()
-        if not await self._is_due(table):
-            return
         async with self.database.write() as session:
             rows = await claim(session, table, by=_NAME, now=now, lease=_LEASE, limit=500)
         for row in rows:
@@ -131,18 +161,9 @@ class SimulatedShop:
                 async with self.database.write() as session:
                     await postpone(session, row, until=now + _RETRY, error=error.message)
 
-    async def _is_due(self, table: Any) -> bool:
-        due = select(table.id).where(
-            table.state == WorkState.READY, table.due_at <= self.clock.now()
-        )
-        async with self.database.read() as session:
-            return await session.scalar(due.limit(1)) is not None
-
     async def _finish_bursts(self) -> None:
         """Nobody answers here: the rehearsal is about what goes out unasked."""
         now = self.clock.now()
-        if not await self._is_due(Burst):
-            return
         async with self.database.write() as session:
             rows = await claim(session, Burst, by=_NAME, now=now, lease=_LEASE, limit=500)
             for row in rows:
@@ -158,6 +179,7 @@ class SimulatedShop:
                 await self._act(person)
 
     async def _arrive(self, person: Person) -> None:
+        self._stirred = True
         person.here, now = True, self.clock.now()
         self.platform.add_customer(person.who, f"客户{person.who[-4:]}")
         self.platform.friends.begin(
@@ -205,6 +227,7 @@ class SimulatedShop:
         return sorted(found)
 
     async def _write(self, person: Person, text: str) -> None:
+        self._stirred = True
         said = self.platform.customer_writes(person.who, text)
         self._said += 1
         message = KfMessage(
@@ -223,6 +246,7 @@ class SimulatedShop:
             await book.store(session, [message])
 
     async def _behave(self, person: Person, kind: str) -> None:
+        self._stirred = True
         now = self.clock.now()
         self._said += 1
         event = BehaviourEvent(
@@ -240,6 +264,7 @@ class SimulatedShop:
             session.add(event)
 
     async def _buy(self, person: Person) -> None:
+        self._stirred = True
         now = self.clock.now()
         async with self.database.write() as session:
             customer = await session.get_one(Customer, person.who)
@@ -250,6 +275,7 @@ class SimulatedShop:
                 )
 
     async def _leave(self, person: Person) -> None:
+        self._stirred = True
         person.opted_out_at = self.clock.now()
         async with self.database.write() as session:
             await opt_out(
@@ -310,7 +336,9 @@ async def simulated_shop(
     )
     platform = Platform(corp)
     async with AsyncExitStack() as stack:
-        folder = Path(stack.enter_context(TemporaryDirectory(prefix="wecom-rehearsal-")))
+        folder = Path(
+            stack.enter_context(TemporaryDirectory(prefix="wecom-rehearsal-", dir=_memory()))
+        )
         address = await stack.enter_async_context(_listening(corp, platform))
         wecom = given.wecom.model_copy(
             update={
@@ -322,7 +350,8 @@ async def simulated_shop(
             }
         )
         settings = given.model_copy(update={"wecom": wecom, "outreach": outreach})
-        database = Database(f"sqlite+aiosqlite:///{folder / 'rehearsal.db'}")
+        file = folder / "rehearsal.db"
+        database = Database(f"sqlite+aiosqlite:///{file}", connect=inline_connections(file))
         stack.push_async_callback(database.close)
         await upgrade(database)
         http = await stack.enter_async_context(aiohttp.ClientSession())
@@ -360,6 +389,11 @@ async def _shop(
     return SimulatedShop(
         database, clock, platform, client, outreach, settings, funnel, media, dice
     )
+
+
+def _memory() -> Path | None:
+    """A folder in memory where there is one: what is thrown away need not reach the disk."""
+    return _IN_MEMORY if os.access(_IN_MEMORY, os.W_OK) else None
 
 
 @asynccontextmanager

@@ -108,7 +108,9 @@ class Listener:
             await self.begin()
         total = 0
         for stream in await self._with_news():
-            while (heard := await self._page(stream)) > 0:
+            more = True
+            while more:
+                heard, more = await self._page(stream)
                 total += heard
         if total:
             self._on_heard()
@@ -128,18 +130,20 @@ class Listener:
                 if await stream.has_news(session, marks.get(_mark(stream), ""))
             ]
 
-    async def _page(self, stream: Stream) -> int:
+    async def _page(self, stream: Stream) -> tuple[int, bool]:
+        """How much was new on one page, and whether another page follows."""
         async with self._database.write() as session:
             await self._database.alone(session, TURN)
             mark = await session.get(Bookmark, _mark(stream), with_for_update=True)
             position = mark.position if mark else ""
-            found, after, new = await stream.read(session, position)
-            if not new:
-                return 0
-            await self._hear(session, found)
-            await session.merge(Bookmark(name=_mark(stream), position=after, at=self._clock.now()))
-        stream.remember(new)
-        return len(new)
+            page = await stream.read(session, position)
+            if not page.new:
+                return 0, False
+            await self._hear(session, page.found)
+            now = self._clock.now()
+            await session.merge(Bookmark(name=_mark(stream), position=page.after, at=now))
+        stream.remember(page.new)
+        return len(page.new), page.more
 
     async def _hear(self, session: AsyncSession, found: Sequence[Happening]) -> None:
         if not found:

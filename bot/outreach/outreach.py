@@ -13,6 +13,7 @@ from bot.delivery.media import MediaLibrary
 from bot.delivery.worker import Worker
 from bot.dialogue.library import Library
 from bot.outreach.attachments import MomentMedia
+from bot.outreach.birthdays import BirthdayBook
 from bot.outreach.cohorts import CohortBook
 from bot.outreach.dates import DateBook
 from bot.outreach.dispatching import Dispatcher
@@ -70,6 +71,7 @@ class Outreach:
             database, clock, plans, ties.funnel, self.cohorts, on_heard=ties.on_tags
         )
         self.dates = DateBook(database, clock, plans, self.cohorts)
+        self.birthdays = BirthdayBook(database, clock, plans)
         self.planner = Planner(database, clock, plans)
         self.dispatcher = Dispatcher(
             database, clock, plans, words, ties.library, on_promised=self._promised
@@ -125,6 +127,7 @@ class Outreach:
             "outreach: receipts": (self._every(5), self.receipts.tick),
             "outreach: tasks": (self._every(10), self.poller.tick),
             "outreach: calendar": (self._every(60), self.dates.tick),
+            "outreach: birthdays": (self._every(300), self.birthdays.tick),
             "outreach: cohorts": (self._every(120), self.cohorts.tick),
         }
 

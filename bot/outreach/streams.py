@@ -37,6 +37,16 @@ class Happening:
     journey: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One page of a stream: where the next begins, what to remember, whether there is more."""
+
+    found: list[Happening]
+    after: str
+    new: list[Any]
+    more: bool
+
+
 class Stream(ABC):
     """One table read from its bookmark on; reading a thing twice must do no harm."""
 
@@ -45,15 +55,13 @@ class Stream(ABC):
     def __init__(self) -> None:
         self._seen: OrderedDict[Any, None] = OrderedDict()
 
-    async def read(
-        self, session: AsyncSession, position: str
-    ) -> tuple[list[Happening], str, list[Any]]:
-        """What is new since `position`, where the next reading begins, and what to remember."""
+    async def read(self, session: AsyncSession, position: str) -> Reading:
+        """What is new since `position`."""
         rows = await self.rows(session, position)
         new = [row for row in rows if row[0] not in self._seen]
         found = [one for row in new for one in await self.meaning(session, row)]
         after = self.after(rows[-1], position) if rows else position
-        return found, after, [row[0] for row in new]
+        return Reading(found, after, [row[0] for row in new], more=len(rows) >= _PAGE)
 
     async def has_news(self, session: AsyncSession, position: str) -> bool:
         """Whether there is a row that was not heard yet."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,8 @@ from bot.errors import StoreError
 class Database:
     """Opens transactions; `write` ones are serialised on SQLite, which has one writer."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, connect: Callable[[], Any] | None = None) -> None:
+        """`connect` opens the driver's connections in another way than by the URL."""
         self.url = make_url(url)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         if self.is_sqlite and self.url.database:
@@ -29,6 +30,8 @@ class Database:
         options: dict[str, Any] = {"poolclass": AsyncAdaptedQueuePool, "pool_size": 5}
         if not self.is_sqlite:
             options |= {"pool_size": 10, "max_overflow": 10, "pool_pre_ping": True}
+        if connect is not None:
+            options["async_creator"] = connect
         self.engine = create_async_engine(self.url, **options)
         if self.is_sqlite:
             _prepare_sqlite(self.engine.sync_engine)

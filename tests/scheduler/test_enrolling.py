@@ -18,10 +18,12 @@ from scheduler import (
     WorkCalendar,
     begin_cohort,
     birthday_start,
+    birthdays_met,
     enrol,
     enrol_group,
     enrol_on,
     load_journeys,
+    parse_journeys,
     retired,
     tag_change,
     tag_name,
@@ -144,3 +146,14 @@ def test_tag_names_fit_the_platform_and_old_tags_retire(calendar: WorkCalendar) 
         shipped("wave"), Cohort("wave", "members", None), date(2026, 1, 1), (), calendar
     )
     assert retired([shipped("wave")], [standing], date(2027, 1, 1), calendar) == []
+
+
+def test_the_29th_of_february_is_met_each_year() -> None:
+    journey = parse_journeys(
+        "version: 1\njourneys:\n- {id: cake, name: 生日, triggers: [{birthday: {days_before: 2}}],"
+        " steps: [{id: a, purpose: 祝福, kind: nudge, at: {day: 2, time: '10:00'},"
+        " content: {text: 生日快乐}}]}\n"
+    ).journeys[0]
+    assert birthdays_met(journey, date(2027, 2, 26)) == {(2, 28), (2, 29)}
+    assert birthdays_met(journey, date(2028, 2, 26)) == {(2, 28)}
+    assert birthdays_met(journey, date(2028, 2, 27)) == {(2, 29)}
