@@ -146,8 +146,12 @@ async def resume(request: web.Request, query: object, body: Nothing) -> ChannelV
 
 
 async def draw(request: web.Request) -> web.Response:
+    """The same for a page, which has no table of endpoints to read its query."""
+    return await show_qr(request, read_query(PosterQuery, request), None)
+
+
+async def show_qr(request: web.Request, query: PosterQuery, body: None) -> web.Response:
     """The channel's code with logo and caption, to show or to print."""
-    query = read_query(PosterQuery, request)
     channel = await request.app[CHANNELS].get(path_id(request))
     picture = await request.app[POSTERS].draw(
         channel, query.format, caption=query.caption, copies=query.copies
@@ -280,6 +284,16 @@ ENDPOINTS = (
         "删除渠道和它的活码",
         Deleted,
         errors=(NotFound, WeComError),
+    ),
+    Endpoint(
+        "GET",
+        "/channels/{id}/qr",
+        show_qr,
+        "渠道码的图片：带店标和文字，可以直接印（pdf 一页多张）",
+        None,
+        query=PosterQuery,
+        errors=(NotFound, Conflict, Unprocessable),
+        files=tuple(CONTENT_TYPES.values()),
     ),
     Endpoint(
         "POST",

@@ -38,21 +38,22 @@ class Nothing(Body):
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """`handler(request, query, body)` returns the `response` model.
+    """`handler(request, query, body)` returns the `response` model, or a file of one of `files`.
 
     `repeat_status` is that of an answer whose `duplicate` is true.
     """
 
     method: str
     path: str
-    handler: Callable[[web.Request, Any, Any], Awaitable[BaseModel]]
+    handler: Callable[[web.Request, Any, Any], Awaitable[BaseModel | web.Response]]
     summary: str
-    response: type[BaseModel]
+    response: type[BaseModel] | None
     query: type[BaseModel] = Nothing
     body: type[BaseModel] | None = None
     status: int = 200
     repeat_status: int | None = None
     errors: tuple[type[BotError], ...] = ()
+    files: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -75,6 +76,8 @@ async def _serve(endpoint: Endpoint, request: web.Request) -> web.Response:
     query = _read(endpoint.query, dict(request.query), place="参数")
     body = await _body(endpoint, request)
     answer = await endpoint.handler(request, query, body)
+    if isinstance(answer, web.Response):
+        return answer
     return web.Response(
         text=answer.model_dump_json(exclude_unset=False),
         status=_status(endpoint, answer),

@@ -55,7 +55,9 @@ def _schemas(
 ) -> tuple[dict[tuple[Any, str], str], dict[str, Any]]:
     wanted: list[tuple[type[BaseModel], Any]] = []
     for endpoint in endpoints:
-        wanted += [(endpoint.response, "serialization"), (endpoint.query, "validation")]
+        wanted.append((endpoint.query, "validation"))
+        if endpoint.response:
+            wanted.append((endpoint.response, "serialization"))
         if endpoint.body:
             wanted.append((endpoint.body, "validation"))
     references, document = models_json_schema(wanted, ref_template=_REF)
@@ -69,7 +71,9 @@ def _schemas(
 def _operation(
     endpoint: Endpoint, names: dict[tuple[Any, str], str], schemas: dict[str, Any]
 ) -> dict[str, Any]:
-    answer = _json(_REF.format(model=names[endpoint.response, "serialization"]))
+    answer = _file(endpoint.files)
+    if endpoint.response:
+        answer = _json(_REF.format(model=names[endpoint.response, "serialization"]))
     operation: dict[str, Any] = {
         "operationId": endpoint.name,
         "summary": endpoint.summary,
@@ -125,6 +129,11 @@ def _refusals(errors: Iterable[type[BotError]]) -> dict[str, Any]:
         }
         for status, codes in sorted(by_status.items())
     }
+
+
+def _file(content_types: Sequence[str]) -> dict[str, Any]:
+    binary = {"schema": {"type": "string", "format": "binary"}}
+    return dict.fromkeys(content_types, binary)
 
 
 def _json(reference: str) -> dict[str, Any]:

@@ -83,4 +83,3 @@ async def show_openapi(request: web.Request) -> web.Response:
 def add_api(app: web.Application) -> None:
     app.router.add_get(_DOCUMENT, show_openapi)
     add_endpoints(app, ENDPOINTS)
-    app.router.add_get(f"{PREFIX}/channels/{{id}}/qr", channels.draw)
