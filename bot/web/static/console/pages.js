@@ -5,6 +5,7 @@
   var busy = document.getElementById("busy");
   var notes = document.getElementById("notes");
   var NOTE_MS = 4500;
+  var PROBLEM_MS = 10000;
   var inFlight = 0;
 
   function note(text, tone) {
@@ -16,7 +17,7 @@
     while (notes.children.length > 3) { notes.firstElementChild.remove(); }
   }
 
-  function fade(made) { window.setTimeout(function () { made.remove(); }, NOTE_MS); }
+  function fade(made) { window.setTimeout(function () { made.remove(); }, made.classList.contains("bad") ? PROBLEM_MS : NOTE_MS); }
 
   document.addEventListener("htmx:configRequest", function (event) {
     if (event.detail.verb !== "get") {
