@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 PYTEST ?= $(BIN)/pytest -n 2 --dist loadgroup
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo demo-reset serve test test-quick rasa test-rasa check format bench lock clean
+.PHONY: help install demo demo-reset serve test test-long test-quick rasa test-rasa check format bench lock clean
 
 help:  ## Show what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-12s %s\n", $$1, $$2}'
@@ -31,12 +31,15 @@ demo-reset: $(STAMP)  ## Forget the demo's data
 serve: $(STAMP)  ## Serve with config.yml and BOT_* from the environment
 	@$(BIN)/wecom-bot serve
 
-test: $(STAMP)  ## All tests
+test: $(STAMP)  ## All tests but the long ones and those of Rasa
 	@sh tests/browser/install.sh
-	$(PYTEST)
+	$(PYTEST) -m "not long"
+
+test-long: $(STAMP)  ## Crowds of customers, killed processes: minutes of their own
+	$(PYTEST) -m long tests/e2e
 
 test-quick: $(STAMP)  ## Tests without browser and PostgreSQL
-	$(PYTEST) -m "not browser and not postgres" --ignore tests/e2e
+	$(PYTEST) -m "not browser and not postgres and not long" --ignore tests/e2e
 
 rasa: $(STAMP)  ## Install, train and serve Rasa on 127.0.0.1:5005 (needs Python 3.10, about 3 GB)
 	$(BIN)/python -m intents.rasa up

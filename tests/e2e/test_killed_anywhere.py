@@ -33,6 +33,7 @@ def platform(mortal: Bot) -> Platform:
     return mortal.platform
 
 
+@pytest.mark.long
 def test_sixty_customers_and_three_kills(start: StartBot, own_platform: Platform) -> None:
     people = [f"wm_crowd_{number:02d}" for number in range(60)]
     own_platform.account("wk_shop").page = 7

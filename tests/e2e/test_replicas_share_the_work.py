@@ -39,6 +39,7 @@ def platform(replicas: tuple[Bot, Bot]) -> Platform:
     return replicas[0].platform
 
 
+@pytest.mark.long
 def test_sixty_customers_and_one_replica_killed(
     replicas: tuple[Bot, Bot], platform: Platform
 ) -> None:
