@@ -129,16 +129,26 @@ class ProfileReader(Rounds):
             )
             await unpark(session, unionids=[_unionid(profile) for profile in profiles])
             for profile in profiles:
-                await session.execute(
-                    update(Customer)
-                    .where(Customer.external_userid == str(profile.get("external_userid") or ""))
-                    .values(
-                        name=str(profile.get("nickname") or "")[:128],
-                        avatar=str(profile.get("avatar") or "")[:512],
-                        gender=gender if (gender := profile.get("gender")) in (1, 2) else 0,
-                        unionid=_unionid(profile),
+                if known := _known(profile):
+                    await session.execute(
+                        update(Customer)
+                        .where(
+                            Customer.external_userid == str(profile.get("external_userid") or "")
+                        )
+                        .values(known)
                     )
-                )
+
+
+def _known(profile: Mapping[str, Any]) -> dict[str, Any]:
+    """What the profile says; what it leaves out may be known from elsewhere, and stays."""
+    gender = profile.get("gender")
+    said = {
+        "name": str(profile.get("nickname") or "")[:128],
+        "avatar": str(profile.get("avatar") or "")[:512],
+        "gender": gender if gender in (1, 2) else 0,
+        "unionid": _unionid(profile),
+    }
+    return {field: value for field, value in said.items() if value}
 
 
 def _unionid(profile: Mapping[str, Any]) -> str | None:

@@ -102,6 +102,22 @@ async def test_whoever_wecom_does_not_know_is_not_asked_about_for_ever(
     assert await due(ledger, "wmA") is None
 
 
+async def test_what_a_profile_leaves_out_stays_as_it_is_known(
+    scripted: Scripted, script: Script, ledger: Database, clock: ManualClock
+) -> None:
+    await add(ledger, clock, "wmA")
+    async with ledger.write() as session:
+        customer = await session.get_one(Customer, "wmA")
+        customer.name, customer.unionid, customer.gender = "林女士", "oA", 2
+    profile = {"external_userid": "wmA", "nickname": "", "avatar": "http://a/b", "gender": 0}
+    script.will("kf/customer/batchget", {"customer_list": [profile]})
+    await ProfileReader(ledger, scripted(), clock).round()
+    async with ledger.read() as session:
+        customer = await session.get_one(Customer, "wmA")
+    assert (customer.name, customer.unionid, customer.gender) == ("林女士", "oA", 2)
+    assert customer.avatar == "http://a/b"
+
+
 STRANGE: list[Any] = [
     {"external_userid": "wmB", "nickname": "半个\ud83d", "gender": "女", "avatar": None},
     {"external_userid": "wmC", "nickname": "a\x00b", "gender": 10**30, "unionid": 5},
