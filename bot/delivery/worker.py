@@ -111,25 +111,33 @@ class Worker(Generic[WorkRow]):
             )
 
     async def _sleep(self) -> None:
-        wait = self._poll
-        if len(self._running) < self._concurrency:
-            wait = await self._until_due()
+        """Until nudged, or until there is something to claim: looking costs less than claiming."""
+        busy = len(self._running) >= self._concurrency
+        until_due = None if busy else await self._until_due()
+        while not await self._woken(min(until_due or self._poll, self._poll)):
+            if busy or (until_due is not None and until_due <= self._poll):
+                return
+            until_due = await self._until_due()
+
+    async def _woken(self, seconds: float) -> bool:
         try:
-            async with asyncio.timeout(wait):
+            async with asyncio.timeout(seconds):
                 await self._wake.wait()
         except TimeoutError:
-            return
+            return False
+        return True
 
-    async def _until_due(self) -> float:
+    async def _until_due(self) -> float | None:
+        """Seconds until the next row can be claimed; None when there is none."""
         try:
             async with self._database.read() as session:
                 due = await next_due(session, self._table)
         except (SQLAlchemyError, OSError):
             return self._poll
         if due is None:
-            return self._poll
+            return None
         wait = (due - self._clock.now()) / as_real(self._clock, timedelta(seconds=1))
-        return min(max(wait, _SHORTEST), self._poll)
+        return max(wait, _SHORTEST)
 
     async def _attempt(self, row: WorkRow) -> None:
         try:

@@ -7,13 +7,15 @@ import secrets
 import socket
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any, TypeVar, cast
 
-from sqlalchemy import CursorResult, and_, func, or_, select, update
+from sqlalchemy import CursorResult, and_, bindparam, func, literal_column, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
 from bot.store.channel_tables import Greeting, GuideNotice
+from bot.store.columns import UtcDateTime
 from bot.store.contact_tables import SyncRun, TagJob
 from bot.store.outreach_tables import OutreachTask
 from bot.store.tables import Burst, InboxEvent, KfAccount, Outbound, Work, WorkState
@@ -32,6 +34,8 @@ LEASED: tuple[Any, ...] = (
     GuideNotice,
     OutreachTask,
 )
+_READY: Any = literal_column(f"'{WorkState.READY}'")
+"""Spelled out, because an index over the ready rows is not used for a bound value."""
 
 
 def worker_name() -> str:
@@ -49,7 +53,7 @@ async def claim(
     limit: int,
 ) -> Sequence[WorkRow]:
     """Lease due rows to `by`, oldest first and never two of one lane."""
-    rows = (await session.scalars(_due(table, now).limit(limit))).all()
+    rows = (await session.scalars(_due(table).limit(limit), {"now": now})).all()
     for row in rows:
         row.leased_by, row.leased_until = by, now + lease
         row.attempts += 1
@@ -57,11 +61,15 @@ async def claim(
     return rows
 
 
-def _due(table: type[WorkRow], now: datetime) -> Any:
+@cache
+def _due(table: Any) -> Any:
+    """Written once a table: every worker asks it every second."""
+    now = bindparam("now", type_=UtcDateTime())
     return (
         select(table)
+        .with_hint(table, f"INDEXED BY ix_{table.__tablename__}_due", "sqlite")
         .where(
-            table.state == WorkState.READY,
+            table.state == _READY,
             table.due_at <= now,
             or_(table.leased_until.is_(None), table.leased_until <= now),
             ~_blocked(table),
@@ -71,14 +79,14 @@ def _due(table: type[WorkRow], now: datetime) -> Any:
     )
 
 
-def _blocked(table: type[WorkRow]) -> Any:
+def _blocked(table: Any) -> Any:
     """Whether an earlier row of the same lane is still to do."""
     earlier: Any = aliased(table)
     return (
         select(earlier.id)
         .where(
             earlier.lane == table.lane,
-            earlier.state == WorkState.READY,
+            earlier.state == _READY,
             earlier.id < table.id,
         )
         .exists()
@@ -137,10 +145,14 @@ async def next_due(session: AsyncSession, table: type[WorkRow]) -> datetime | No
 
     Rows further back do not count: a worker would look for them in vain, over and over.
     """
-    return await session.scalar(
-        select(func.min(func.coalesce(table.leased_until, table.due_at))).where(
-            table.state == WorkState.READY, ~_blocked(table)
-        )
+    due: datetime | None = await session.scalar(_next_due(table))
+    return due
+
+
+@cache
+def _next_due(table: Any) -> Any:
+    return select(func.min(func.coalesce(table.leased_until, table.due_at))).where(
+        table.state == _READY, ~_blocked(table)
     )
 
 
@@ -151,16 +163,17 @@ async def release_dead_leases(session: AsyncSession, *, by: str) -> int:
     """
     freed = 0
     for table in LEASED:
+        leased = [table.leased_by.is_not(None)]
+        if issubclass(table, Work):
+            leased.append(table.state == _READY)
         owners = (
-            await session.scalars(
-                select(table.leased_by).where(table.leased_by.is_not(None)).distinct()
-            )
+            await session.scalars(select(table.leased_by).where(*leased).distinct())
         ).all()
         dead = [owner for owner in owners if _is_dead(owner, by)]
         if dead:
             result = await session.execute(
                 update(table)
-                .where(table.leased_by.in_(dead))
+                .where(table.leased_by.in_(dead), *leased)
                 .values(leased_by=None, leased_until=None)
             )
             freed += cast("CursorResult[Any]", result).rowcount
