@@ -115,3 +115,13 @@ async def test_own_password_is_changed_with_the_old_one_as_proof(
     assert "密码已改" in await operator.text(done.headers["Location"])
     assert (await elsewhere.get("/console/inbox")).status == 303
     assert (await elsewhere.sign_in(new * 2)).status == 303
+
+
+async def test_a_guide_may_not_hand_customers_on(browsers: tuple[Guide, Guide]) -> None:
+    operator, su = browsers
+    await su.sign_in(await hired(operator, "su"), name="su")
+    found = re.search(r'name="csrf" content="([^"]+)"', await su.text("/console/inbox"))
+    assert found is not None
+    su.csrf = found[1]
+    refused = await su.post("/console/customers/wmLin/transfer", htmx=True, takeover="he")
+    assert "只有管理员" in note_of(refused)

@@ -9,8 +9,9 @@ from aiohttp import web
 from bot.customers.follows import FollowState
 from bot.customers.stages import move_by_hand
 from bot.customers.transfer_rows import OPEN_STATES
-from bot.errors import Unprocessable
+from bot.errors import Forbidden, Unprocessable
 from bot.store.contact_tables import Transfer
+from bot.store.tables import ConsoleRole
 from bot.web.api.customers import path_customer
 from bot.web.console.desk import Desk, desk
 from bot.web.console.keys import SIGNED
@@ -40,6 +41,8 @@ async def move(request: web.Request) -> web.Response:
 
 async def hand_on(request: web.Request) -> web.Response:
     """To another guide; WeCom does it a day later unless the customer refuses."""
+    if not _operates(request):
+        raise Forbidden("只有管理员能把客户转给别的导购，请联系管理员")
     who, form = path_customer(request), await form_of(request)
     takeover = form.get("takeover", "").strip()
     if not takeover:
@@ -66,9 +69,13 @@ async def handovers(request: web.Request, follows: list[Any]) -> dict[str, Any]:
     return {
         "givers": {userid: names.get(userid, userid) for userid in givers},
         "takers": takers,
-        "possible": bool(givers and takers) and not waiting,
+        "possible": bool(givers and takers) and not waiting and _operates(request),
         "rows": [_shown(here, row, names) for row in rows[:_LATEST]],
     }
+
+
+def _operates(request: web.Request) -> bool:
+    return request[SIGNED].role is ConsoleRole.OPERATOR
 
 
 def _shown(here: Desk, row: Transfer, names: dict[str, str]) -> dict[str, str]:
