@@ -64,11 +64,13 @@ DOORS = (
 )
 _DAY = timedelta(days=1)
 ARRIVALS = (
-    Arrival(timedelta(minutes=20), 0, "禾禾", "你们家羽绒服会跑绒吗"),
-    Arrival(timedelta(hours=2), 1, "豆豆妈", "两岁宝宝踢被子，有合适的吗", timedelta(hours=34)),
+    Arrival(timedelta(minutes=20), 0, "禾禾", "面料会起球吗"),
+    Arrival(timedelta(hours=2), 1, "豆豆妈", "有优惠券吗", timedelta(hours=34)),
     Arrival(timedelta(hours=6), 2, "阿澈"),
     Arrival(_DAY + timedelta(hours=1), 0, "Lina"),
-    Arrival(_DAY + timedelta(hours=3), 1, "小满妈妈", "床笠有1米5的吗", timedelta(hours=22)),
+    Arrival(
+        _DAY + timedelta(hours=3), 1, "小满妈妈", "我身高165体重110穿什么码", timedelta(hours=22)
+    ),
     Arrival(_DAY + timedelta(hours=7), 2, "老周"),
     Arrival(2 * _DAY + timedelta(hours=2), 0, "西西"),
     Arrival(2 * _DAY + timedelta(hours=5), 1, "糯米妈"),

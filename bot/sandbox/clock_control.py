@@ -8,7 +8,7 @@ from typing import Any
 
 from aiohttp import web
 
-from . import moments_feed
+from . import clock_guides, moments_feed
 from .clock_walk import PassingTime
 from .keys import PLATFORM
 
@@ -70,7 +70,7 @@ def _state(request: web.Request) -> dict[str, Any]:
         "until": time.until.isoformat() if time.until else None,
         "guides_act": time.guides_act,
         "tasks": moments_feed.waiting_tasks(platform),
-        "cards": moments_feed.latest_cards(platform),
+        "cards": clock_guides.latest_cards(platform),
     }
 
 

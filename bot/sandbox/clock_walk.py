@@ -5,9 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta, timezone
-from zlib import crc32
 
-from . import mass_sends, moments
+from .clock_guides import EVENING, MORNING, see_to_tasks
 from .journal import Line
 from .platform import Platform
 
@@ -15,8 +14,6 @@ Companion = Callable[[], Awaitable[None]]
 _SHANGHAI = timezone(timedelta(hours=8))
 _BY_DAY, _BY_NIGHT = timedelta(minutes=30), timedelta(hours=1)
 _A_MOMENT = timedelta(minutes=1)
-_MORNING, _EVENING = 9, 22
-_LIKES_ONE_IN = 3
 _FACT = "guides_wait"
 
 
@@ -76,25 +73,9 @@ class PassingTime:
             await companion()
 
 
-def see_to_tasks(platform: Platform) -> int:
-    """Guides confirm in working hours whatever waits for them; some customers like a post."""
-    if not _MORNING <= platform.clock().astimezone(_SHANGHAI).hour < _EVENING:
-        return 0
-    posts, sends = moments.waiting(platform), mass_sends.waiting(platform)
-    for msgid, _ in sends:
-        mass_sends.confirm(platform, msgid)
-    for moment_id, userid in posts:
-        for who in moments.publish(platform, moment_id, userid):
-            if crc32(f"{moment_id}{who}".encode()) % _LIKES_ONE_IN == 0:
-                moments.react(platform, moment_id, userid, who, moments.LIKE)
-    if posts or sends:
-        platform.changed("threads")
-    return len(posts) + len(sends)
-
-
 def _next_step(now: datetime) -> timedelta:
     """To just after the next half hour by day, after the next hour by night."""
-    by_day = _MORNING - 1 <= now.astimezone(_SHANGHAI).hour < _EVENING
+    by_day = MORNING - 1 <= now.astimezone(_SHANGHAI).hour < EVENING
     step = _BY_DAY if by_day else _BY_NIGHT
     passed = (now - _A_MOMENT).timestamp() % step.total_seconds()
     return step - timedelta(seconds=passed)

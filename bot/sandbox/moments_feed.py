@@ -5,15 +5,14 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from . import mass_sends, moments
+from . import clock_guides, mass_sends, moments
 from .errors import UnknownSubject
 from .sample import GUIDES
 
 if TYPE_CHECKING:
     from .platform import Platform
 
-MOMENT, MASS_SEND = "moment", "mass_send"
-_CARDS = 8
+MOMENT, MASS_SEND, CARD = "moment", "mass_send", "card"
 _GUIDE_FACES = ("bun", "long", "curl", "bob")
 
 
@@ -116,27 +115,16 @@ def _task(kind: str, task_id: str, userid: str, row: Any, audience: int) -> dict
     }
 
 
-def latest_cards(platform: Platform) -> list[dict[str, Any]]:
-    """What the app told guides lately, newest first."""
-    rows = platform.store.all("SELECT * FROM app_messages ORDER BY seq DESC LIMIT ?", _CARDS)
-    return [
-        {
-            "guide": "、".join(GUIDES.get(one, one) for one in row["receivers"].split("|")),
-            "text": str(json.loads(row["body"]).get("content") or row["msgtype"]),
-            "at": row["at"],
-        }
-        for row in rows
-    ]
-
-
 def confirm_task(platform: Platform, kind: str, task_id: str, userid: str) -> int:
     """The guide taps publish or send; returns how many customers it reached."""
     if kind == MOMENT:
-        reached = moments.publish(platform, task_id, userid)
+        reached = len(moments.publish(platform, task_id, userid))
     elif kind == MASS_SEND:
-        reached = mass_sends.confirm(platform, task_id)
+        reached = len(mass_sends.confirm(platform, task_id))
+    elif kind == CARD and task_id.isdigit():
+        reached = clock_guides.follow_up(platform, int(task_id))
     else:
         raise UnknownSubject(f"没有 {kind} 这种任务")
     platform.changed("threads")
     platform.changed("clock")
-    return len(reached)
+    return reached

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from bot.sandbox import Platform, SandboxSettings, moments
+from bot.sandbox.clock_guides import latest_cards, see_to_tasks
 from bot.sandbox.clock_walk import PassingTime
 
 from .conftest import START, Caller, FakeClock, Running
@@ -119,3 +120,19 @@ async def test_the_page_turns_the_clock_and_confirms_for_guides(running: Running
         assert (await response.json())["items"][0]["liked"]
     async with client.post("/sandbox/api/guides", json={"on": False}) as response:
         assert not (await response.json())["guides_act"]
+
+
+async def test_guides_follow_up_with_the_words_of_a_card_once(
+    friends: Platform, call: Caller
+) -> None:
+    card = "【跟进】安娜：问合不合身\n可以直接复制：\n\n安娜好，衣服合身吗？"
+    for text in (card, "今天有新客", card.replace("安娜", "没这个人")):
+        told = call("message/send", touser=GUIDE, msgtype="text", agentid=1000002,
+                    text={"content": text})  # fmt: skip
+        assert told["errcode"] == 0
+    assert [one["to"] for one in latest_cards(friends)] == [None, None, "安娜"]
+    assert see_to_tasks(friends) == 1
+    assert see_to_tasks(friends) == 0
+    [message] = friends.timeline.of_customer(ANNA)
+    assert (message.content["content"], message.servicer) == ("安娜好，衣服合身吗？", GUIDE)
+    assert latest_cards(friends)[-1]["sent"]

@@ -53,8 +53,20 @@ function drawCards(cards) {
   find("cards").replaceChildren(...cards.map((card) => make("li", { className: "task" },
     make("p", { className: "task-head" }, make("b", { textContent: card.guide }),
       make("small", { textContent: dayTime(new Date(card.at * 1000), new Date(Date.now() + skew)) })),
-    make("p", { className: "task-text whole", textContent: card.text }))));
+    make("p", { className: "task-text whole", textContent: card.text }),
+    card.sent ? make("small", { className: "task-done", textContent: word("cardSent", { name: card.to }) })
+      : card.to ? confirmButton(word("sendCard", { name: card.to }), { kind: "card", id: String(card.id), userid: "" })
+        : null)));
 }
+
+const confirmButton = (text, body) => make("button", {
+  type: "button", className: "quiet-button", textContent: text,
+  on: { click: safely(async () => {
+    const answer = await ask("guides/confirm", body);
+    show(answer);
+    say(word("reached", { n: answer.reached }));
+  }) },
+});
 
 function drawTasks(tasks) {
   find("tasks-count").textContent = tasks.length || "";
@@ -65,12 +77,5 @@ function drawTasks(tasks) {
       make("span", { textContent: word(task.kind) }),
       make("small", { textContent: word("audience", { n: task.audience }) })),
     make("p", { className: "task-text", textContent: task.text }),
-    make("button", {
-      type: "button", className: "quiet-button", textContent: word(`confirm_${task.kind}`),
-      on: { click: safely(async () => {
-        const answer = await ask("guides/confirm", { kind: task.kind, id: task.id, userid: task.userid });
-        show(answer);
-        say(word("reached", { n: answer.reached }));
-      }) },
-    }))));
+    confirmButton(word(`confirm_${task.kind}`), { kind: task.kind, id: task.id, userid: task.userid }))));
 }

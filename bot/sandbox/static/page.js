@@ -27,7 +27,7 @@ async function start() {
   state.guides = all.guides;
   setUpScan();
   setUpRooms(state);
-  setUpPhone({ shop: all.shop_name, now: all.now });
+  setUpPhone({ shop: all.shop_name, now: all.now, guides: all.guides });
   await refreshClock();
   setRecord(all.journal);
   drawFaults(all.faults);

@@ -5,10 +5,12 @@ import { CHIPS, word } from "./words.js";
 
 const GAP_SECONDS = 300;
 let shown = { customer: null, messages: [] };
-let context = { shop: "", skew: 0 };
+let context = { shop: "", skew: 0, guides: {} };
+const GUIDE_FACES = ["bun", "long", "curl", "bob"];
+const guideFace = (userid) => GUIDE_FACES[Math.max(0, Object.keys(context.guides).indexOf(userid)) % GUIDE_FACES.length];
 
-export function setUpPhone({ shop, now }) {
-  context = { shop, skew: new Date(now).getTime() - Date.now() };
+export function setUpPhone({ shop, now, guides }) {
+  context = { shop, guides, skew: new Date(now).getTime() - Date.now() };
   find("bar-title").textContent = shop;
   find("chips").replaceChildren(...CHIPS.map((text) => make("button", {
     type: "button", textContent: text, on: { click: safely(() => write(text)) },
@@ -82,8 +84,10 @@ function rowOf(message) {
   }
   const mine = message.origin === 3;
   return make("div", { className: `row ${mine ? "mine" : "theirs"}` },
-    mine ? face(shown.customer.face) : shopFace(),
-    make("div", { className: "said" }, bodyOf(message)));
+    mine ? face(shown.customer.face) : message.servicer ? face(guideFace(message.servicer)) : shopFace(),
+    make("div", { className: "said" },
+      message.servicer ? make("small", { className: "sender", textContent: context.guides[message.servicer] || message.servicer }) : null,
+      bodyOf(message)));
 }
 
 function bodyOf(message) {

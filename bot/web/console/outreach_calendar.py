@@ -21,6 +21,7 @@ from bot.web.console.outreach_desk import (
     day_name,
     names_of,
     outreach_page,
+    said,
     segment_label,
     short_day,
     touch_line,
@@ -52,6 +53,7 @@ class Chip:
     why: str
     conflict: bool
     dropped: bool
+    said: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,6 +200,7 @@ def _chip(here: Desk, plans: Plans, line: Line) -> Chip:
         why=why(here.words, line.rule) if line.rule else "",
         conflict=line.conflict,
         dropped=line.dropped,
+        said=said(plans.journeys.get(line.journey), line.step, line.segment),
     )
 
 

@@ -178,6 +178,7 @@ class TouchLine:
     tone: str
     why: str
     notes: list[str]
+    said: str
     task_id: int | None
 
 
@@ -203,8 +204,18 @@ def touch_line(
         tone=TONES.get(TouchState(row.status), ""),
         why=why(here.words, row.rule, row.explanation),
         notes=_notes(here.words, names, row),
+        said=said(journey, row.step, row.segment, row.variant),
         task_id=row.task_id,
     )
+
+
+def said(journey: Journey | None, step_id: str, segment: str, variant: str | None = None) -> str:
+    """What a step says, in one line."""
+    step = journey.step(step_id) if journey else None
+    content = step.content_for(segment, variant) if step else None
+    if content is None and step is not None and step.variants:
+        content = step.content_for(segment, step.variants[0].name)
+    return content.summary() if content else ""
 
 
 def _whom(
