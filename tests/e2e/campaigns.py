@@ -127,9 +127,7 @@ class Campaigns:
             for who in send.targets
         ]
         found += [
-            Reached("card", "", _text(call.body), self.clock.at(call.at))
-            for call in list(self.platform.calls)
-            if call.api == "message/send" and call.errcode == 0
+            Reached("card", "", _text(call.body), self.clock.at(call.at)) for call in self._cards()
         ]
         return sorted(found, key=lambda one: one.at)
 
@@ -184,6 +182,15 @@ class Campaigns:
             for who, ats in times.items()
             if len(ats) > 1
         }
+
+    def _cards(self) -> list[Call]:
+        """Each card once: WeCom drops copies when asked to check for them."""
+        first: dict[tuple[str, str], Call] = {}
+        for call in self._done("message/send"):
+            copy = bool(call.body.get("enable_duplicate_check"))
+            key = (call.body["touser"], _text(call.body) if copy else str(call.at))
+            first.setdefault(key, call)
+        return list(first.values())
 
     def _done(self, api: str) -> list[Call]:
         calls = list(self.platform.calls)

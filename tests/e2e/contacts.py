@@ -262,7 +262,9 @@ class Contacts:
         return _yes(userid=userid, name=names[userid]) if userid in names else _no(60111)
 
     def _tell(self, query: dict[str, str], body: dict[str, Any]) -> dict[str, Any]:
-        self.told.append((body["touser"], body["text"]["content"]))
+        said = (body["touser"], body["text"]["content"])
+        if not (body.get("enable_duplicate_check") and said in self.told):
+            self.told.append(said)
         return _yes(msgid=secrets.token_hex(8))
 
 
