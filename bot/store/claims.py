@@ -67,7 +67,6 @@ def _due(table: Any) -> Any:
     now = bindparam("now", type_=UtcDateTime())
     return (
         select(table)
-        .with_hint(table, f"INDEXED BY ix_{table.__tablename__}_due", "sqlite")
         .where(
             table.state == _READY,
             table.due_at <= now,
@@ -166,9 +165,7 @@ async def release_dead_leases(session: AsyncSession, *, by: str) -> int:
         leased = [table.leased_by.is_not(None)]
         if issubclass(table, Work):
             leased.append(table.state == _READY)
-        owners = (
-            await session.scalars(select(table.leased_by).where(*leased).distinct())
-        ).all()
+        owners = (await session.scalars(select(table.leased_by).where(*leased).distinct())).all()
         dead = [owner for owner in owners if _is_dead(owner, by)]
         if dead:
             result = await session.execute(

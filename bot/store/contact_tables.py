@@ -12,6 +12,13 @@ from bot.store.columns import BigId
 from bot.store.tables import Base, Customer, ReadWish, Work
 
 Index("ix_customer_first_seen", Customer.first_seen_at, Customer.external_userid)
+_PROFILE_WANTED = text("profile_due_at IS NOT NULL")
+Index(
+    "ix_customer_profile_due",
+    Customer.profile_due_at,
+    sqlite_where=_PROFILE_WANTED,
+    postgresql_where=_PROFILE_WANTED,
+)
 
 
 class Guide(Base):
@@ -36,7 +43,8 @@ class Follow(Base):
 
     __tablename__ = "follow"
     __table_args__ = (
-        Index("ix_follow_customer", "external_userid"),
+        Index("ix_follow_customer", "external_userid", "state"),
+        Index("ix_follow_guide", "userid", "state"),
         Index("ix_follow_channel", "channel_state"),
         Index("ix_follow_sweep", "state", "sweep"),
     )

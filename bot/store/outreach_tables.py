@@ -49,6 +49,7 @@ class TaskPhase(StrEnum):
 
 _RUNNING = text("next_due IS NOT NULL")
 _OPEN = text("status IN ('planned', 'moved', 'sending')")
+_SENDING = text("status = 'sending'")
 
 
 class JourneyWalk(Base):
@@ -118,6 +119,7 @@ class TouchRow(Base):
     __tablename__ = "touch"
     __table_args__ = (
         Index("ix_touch_due", "look_at", "id", sqlite_where=_OPEN, postgresql_where=_OPEN),
+        Index("ix_touch_sending", "id", sqlite_where=_SENDING, postgresql_where=_SENDING),
         Index("ix_touch_subject", "audience", "subject", "due_at"),
         Index("ix_touch_listing", "due_at", "id"),
         Index("ix_touch_task", "task_id"),
@@ -204,4 +206,5 @@ class JourneyChoice(Base):
 
 
 Index("ix_outreach_task_poll", OutreachTask.poll_at)
+Index("ix_outreach_task_phase", OutreachTask.phase)
 Index("ix_behaviour_event_applied", BehaviourEvent.applied_at, BehaviourEvent.id)

@@ -59,7 +59,7 @@ class Work:
         ready = text("state = 'ready'")
         name = cls.__tablename__
         return (
-            Index(f"ix_{name}_due", "due_at", sqlite_where=ready, postgresql_where=ready),
+            Index(f"ix_{name}_due", "state", "due_at", sqlite_where=ready, postgresql_where=ready),
             Index(f"ix_{name}_lane", "lane", "id", sqlite_where=ready, postgresql_where=ready),
             Index(f"ix_{name}_state", "state", "finished_at"),
         )
