@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -96,6 +97,17 @@ async def test_a_link_is_made_and_its_address_carries_the_channel(
     assert channel.qr_code in page
     assert 'name="daily_cap"' not in page
     assert (await browser.get(f"/console/channels/{channel.id}/poster")).status == 200
+
+
+async def test_a_corp_without_quota_is_told_why_no_link_was_made(
+    shop: PagesShop, browser: Guide
+) -> None:
+    shop.platform.settings = replace(shop.platform.settings, acquisition_quota=0)
+    refused = await browser.post("/console/channels", htmx=True, kind="link", name="甲", guides=SU)
+    assert "获客链接" in note_of(refused)
+    cards = await browser.text("/console/channels")
+    assert "没有建成" in cards
+    assert "获客链接" in cards
 
 
 async def test_a_poster_bears_what_the_picture_of_wecom_says(

@@ -8,7 +8,7 @@ from urllib.parse import quote, urlsplit
 
 from aiohttp import web
 
-from bot.errors import BadRequest, BotError, Forbidden
+from bot.errors import BadRequest, BotError, Forbidden, WeComError
 from bot.store.tables import ConsoleRole
 from bot.web.console.answers import hx_redirect, is_htmx, note
 from bot.web.console.keys import SIGNED
@@ -44,8 +44,14 @@ async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
         return await _guarded(request, handler)
     except BotError as error:
         if is_htmx(request):
-            return note(error.message, status=error.status)
+            return note(_said(error), status=error.status)
         raise
+
+
+def _said(error: BotError) -> str:
+    """What was wrong, and what WeCom's refusals say about the mend."""
+    hint = error.hint if isinstance(error, WeComError) else ""
+    return "；".join(filter(None, (error.message, hint)))
 
 
 async def _guarded(request: web.Request, handler: Handler) -> web.StreamResponse:
