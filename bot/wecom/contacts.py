@@ -131,7 +131,8 @@ class Contact:
 class Relation:
     """What one guide knows of one customer; `tag_ids` without the guide's personal tags.
 
-    `personal_tags` is None where the endpoint does not tell them.
+    `personal_tags`, each with its `name` and `group`, is None where the endpoint does not tell
+    them.
     """
 
     userid: str
@@ -144,7 +145,7 @@ class Relation:
     oper_userid: str = ""
     state: str = ""
     tag_ids: tuple[str, ...] = ()
-    personal_tags: tuple[str, ...] | None = None
+    personal_tags: tuple[Mapping[str, str], ...] | None = None
     extra: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -225,7 +226,7 @@ def _relation(row: Mapping[str, Any]) -> Relation:
     tags = _rows(row.get("tags"))
     ids = [tag.get("tag_id") for tag in tags if _whole(tag.get("type")) != PERSONAL_TAG]
     ids += row.get("tag_id") or []
-    personal = [tag.get("tag_name") for tag in tags if _whole(tag.get("type")) == PERSONAL_TAG]
+    personal = [tag for tag in tags if _whole(tag.get("type")) == PERSONAL_TAG]
     extra = {key: _clean(value) for key, value in row.items() if key not in _RELATION_FIELDS}
     company = row.get("remark_corp_name") or row.get("remark_company")
     return Relation(
@@ -239,9 +240,13 @@ def _relation(row: Mapping[str, Any]) -> Relation:
         oper_userid=_text(row.get("oper_userid"), 64),
         state=_text(row.get("state"), 64),
         tag_ids=tuple(dict.fromkeys(_text(one, 64) for one in ids if one)),
-        personal_tags=tuple(_text(one, 64) for one in personal) if "tags" in row else None,
+        personal_tags=tuple(map(_personal, personal)) if "tags" in row else None,
         extra={key: value for key, value in extra.items() if value not in (None, "", [], {})},
     )
+
+
+def _personal(tag: Mapping[str, Any]) -> dict[str, str]:
+    return {"name": _text(tag.get("tag_name"), 64), "group": _text(tag.get("group_name"), 64)}
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel
@@ -56,7 +57,7 @@ async def follow_views(
             add_way=follow.add_way,
             channel=follow.channel_state,
             tags=tags.get((follow.userid, follow.external_userid), []),
-            personal_tags=[str(tag) for tag in follow.personal_tags],
+            personal_tags=[_name(tag) for tag in follow.personal_tags],
         )
         for follow, name in rows
     ]
@@ -73,3 +74,8 @@ async def _tags(session: AsyncSession, people: Sequence[str]) -> dict[tuple[str,
     for userid, who, name in rows:
         found.setdefault((userid, who), []).append(name)
     return found
+
+
+def _name(tag: Any) -> str:
+    """Earlier versions kept the name alone."""
+    return str(tag.get("name", "")) if isinstance(tag, Mapping) else str(tag)
