@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
@@ -59,7 +60,7 @@ async def forecast(
         subjects = {one.subject for one in mine}
         ledger = await ledger_of(session, plans, plans.context(now), audience, subjects)
         known = await people(session, subjects) if audience is Audience.CUSTOMER else {}
-        touches += _days(plans, mine, ledger, known, now, until)
+        touches += await asyncio.to_thread(_days, plans, mine, ledger, known, now, until)
     shown = [one for one in touches if journey is None or one.journey == journey]
     return Forecast(since, tuple(shown), len(rows) <= MOST_WALKS)
 
