@@ -115,7 +115,7 @@ class ChannelDraft(ChannelFields):
 
 
 class ChannelPatch(Written):
-    """Only what is given changes."""
+    """Only what is given changes; null takes back a cap or a journey, and nothing else."""
 
     name: Name | None = None
     guides: Annotated[Guides, Field(min_length=1)] | None = None
@@ -128,3 +128,12 @@ class ChannelPatch(Written):
     skip_verify: bool | None = None
     greeting: GreetingContent | None = None
     journey: str | None = Field(None, min_length=1, max_length=64)
+
+    @field_validator(
+        "name", "guides", "backups", "shifts", "caps", "tags", "remark", "skip_verify", "greeting"
+    )
+    @classmethod
+    def _given(cls, value: object) -> object:
+        if value is None:
+            raise ValueError("不能是 null；不想改就不要写这一项")
+        return value

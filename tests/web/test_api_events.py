@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import json
+import re
 from typing import Any
 
 import pytest
@@ -115,6 +116,18 @@ async def test_an_old_glance_does_not_wake_a_sleeper_but_an_order_does(api: Api)
 async def test_what_is_no_event_is_refused(api: Api, wrong: dict[str, Any]) -> None:
     status, answer = await api.post("events", event() | wrong)
     assert status == 422, answer
+    problem = answer["error"]["message"].partition("有误：")[2]
+    assert re.search("[一-鿿]", problem), "people here read Chinese"
+
+
+async def test_data_is_kept_whatever_it_holds(api: Api) -> None:
+    strange = {"note": "半个\ud83d", "price": float("nan"), "id": 10**30, "path": "\\u0000"}
+    status, answer = await api.post("events", event(data=strange))
+    assert status == 202, answer
+    async with api.database.read() as session:
+        kept = await session.scalar(select(BehaviourEvent.data))
+    assert kept is not None
+    assert kept["path"] == "\\u0000"
 
 
 async def test_times_are_taken_as_written(api: Api) -> None:

@@ -112,9 +112,8 @@ def _read(model: type[Model], data: dict[str, Any], *, place: str) -> Model:
             for item in error.errors(include_url=False, include_input=False)
         ]
         first = problems[0]
-        raise Unprocessable(
-            f"{place} {first['field']} 有误：{first['problem']}", problems=problems
-        ) from None
+        where = f"{place} {first['field']} " if first["field"] else place
+        raise Unprocessable(f"{where}有误：{first['problem']}", problems=problems) from None
 
 
 _WORDINGS = {
@@ -124,13 +123,43 @@ _WORDINGS = {
     "string_unicode": "有不能保存的字符，请删除后再试",
     "string_too_short": "不能为空",
     "string_too_long": "太长了",
+    "string_pattern_mismatch": "写法不对，应符合 {pattern}",
+    "too_long": "太长了，最多 {max_length}",
     "int_parsing": "应是整数",
     "int_type": "应是整数",
+    "int_parsing_size": "数字太大",
+    "int_from_float": "应是整数",
+    "float_type": "应是数字",
+    "float_parsing": "应是数字",
+    "finite_number": "应是数字",
+    "bool_type": "应是 true 或 false",
+    "bool_parsing": "应是 true 或 false",
+    "greater_than": "应大于 {gt}",
+    "greater_than_equal": "不能小于 {ge}",
+    "less_than": "应小于 {lt}",
+    "less_than_equal": "不能大于 {le}",
+    "enum": "只能是 {expected}",
+    "literal_error": "只能是 {expected}",
+    "list_type": "应是一个列表",
+    "dict_type": "应是一个 JSON 对象",
+    "model_type": "应是一个 JSON 对象",
+    "model_attributes_type": "应是一个 JSON 对象",
+    "timezone_aware": "时间要带时区，例如 2026-01-31T09:00:00+08:00",
 }
+_A_TIME = "应是时间，例如 2026-01-31T09:00:00+08:00"
+_A_DATE = "应是日期，例如 2026-01-31"
 
 
 def _wording(item: Any) -> str:
-    return _WORDINGS.get(item["type"]) or str(item["msg"]).removeprefix("Value error, ")
+    kind = str(item["type"])
+    if kind == "too_short":
+        least = item["ctx"]["min_length"]
+        return "不能为空" if least == 1 else f"至少要有 {least} 项"
+    if known := _WORDINGS.get(kind):
+        return known.format_map(item.get("ctx", {}))
+    if kind.startswith("datetime"):
+        return _A_TIME
+    return _A_DATE if kind.startswith("date") else str(item["msg"]).removeprefix("Value error, ")
 
 
 def read_query(model: type[Model], request: web.Request) -> Model:

@@ -14,6 +14,7 @@ from bot.customers.behaviour import Behaviour
 from bot.errors import BadRequest, Unprocessable
 from bot.web.api.endpoint import Body, Endpoint
 from bot.web.keys import CLOCK, CONTACTS, SETTINGS
+from bot.wecom.storable import storable
 
 _MAX_DATA_BYTES = 16 * 1024
 _AHEAD = timedelta(days=1)
@@ -42,7 +43,7 @@ class EventBody(Body):
         text = json.dumps(data, ensure_ascii=False)
         if len(text.encode(errors="replace")) > _MAX_DATA_BYTES:
             raise ValueError("内容太大，最多 16 KB")
-        return dict(json.loads(text.replace("\\u0000", "")))
+        return dict(storable(data))
 
     @model_validator(mode="after")
     def _somebody(self) -> EventBody:
