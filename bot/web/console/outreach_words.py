@@ -73,7 +73,6 @@ ZH_OUTREACH: dict[str, str] = {
     "请在管理后台的“客户联系”里找这一条，再告诉系统；您决定之前不会重发。",
     "tasks.waiting": "等导购确认",
     "tasks.waiting.none": "没有等着确认的任务。",
-    "tasks.submitting": "正在提交",
     "tasks.recent": "最近结束的",
     "tasks.recent.none": "还没有结束的任务。",
     "tasks.called": "{time} 提交",
@@ -99,52 +98,6 @@ ZH_OUTREACH: dict[str, str] = {
     "phase.cancelled": "已取消",
     "phase.failed": "没有建成",
     "phase.unknown": "结果不明",
-    # journeys
-    "journeys.lead": "旅程写明对谁、什么时候、说什么。改完先预演，再保存；保存后马上按新的走。",
-    "journeys.new": "新建旅程",
-    "journeys.walking": "{n} 人在走",
-    "journeys.cohorts": "{n} 个批次",
-    "journeys.steps": "{n} 步",
-    "journeys.version": "第 {n} 版",
-    "journeys.file": "随附文件 {name}",
-    "journeys.by": "{by} · {time}",
-    "journeys.on": "已开启",
-    "journeys.is_off": "已停用",
-    "journeys.turn_on": "开启",
-    "journeys.turn_off": "停用",
-    "journeys.turn_off.sure": "停用“{name}”？不再入组、不再发送；已在走的客户停在原处，"
-    "再开启时接着走。",
-    "journeys.broken": "这一版读不了，已停走",
-    "journeys.priority": "优先级 {n}",
-    "journeys.edit": "编辑和预演",
-    "journey.text": "旅程内容（YAML）",
-    "journey.note": "改了什么（可不写）",
-    "journey.note.hint": "例如：第三天的案例换成真实的",
-    "journey.save": "保存",
-    "journey.save_new": "新建（先不开启）",
-    "journey.check": "检查并预演",
-    "journey.preview": "预演",
-    "journey.preview.lead": "一位样例客户从现在开始走一遍，什么也不会发出。",
-    "journey.segment": "客群",
-    "journey.days": "{n} 天",
-    "journey.day": "第 {n} 天",
-    "journey.day0": "当天",
-    "journey.nothing": "这几天里没有要发的。",
-    "journey.problems": "有 {n} 处要改，还没有保存",
-    "journey.line": "第 {n} 行",
-    "journey.mend": "改法：{mend}",
-    "journey.good": "没有问题，可以保存",
-    "journey.versions": "版本",
-    "journey.now": "现在用的",
-    "journey.look": "看这一版",
-    "journey.restore": "用回这一版",
-    "journey.restore.sure": "用回第 {n} 版？现在的内容仍会留在版本里。",
-    "journey.restore_file": "用回随附文件",
-    "journey.restore_file.sure": "用回随附的文件？您改过的内容仍会留在版本里。",
-    "journey.shipped": "随附文件",
-    "journey.looking": "正在看第 {n} 版，保存后成为新的一版。",
-    "journey.help": "写法说明",
-    "journey.conflict": "别人刚保存了新的一版，您的内容还在这里：请先复制，刷新后再改。",
     "quota.line": "额度：{text}",
     # results
     "results.lead": "“回复”和“下单”算触达之后三天内的，记在最近一次触达上。",
@@ -175,7 +128,6 @@ ZH_OUTREACH: dict[str, str] = {
     "calendar.none.lead": "开启一个旅程，再有客户从渠道加进来，这里就会排出接下来的安排。",
     "calendar.more": "还有 {n} 条",
     "calendar.rest": "休",
-    "calendar.work": "班",
     "calendar.silent": "静默日",
     "calendar.any_segment": "全部客群",
     "calendar.day": "{day} 的安排",
@@ -189,7 +141,6 @@ ZH_OUTREACH: dict[str, str] = {
     "calendar.not_whole": "在走的客户很多，“预计”只推算了最先到期的一部分。",
     "calendar.all_of_day": "在触达记录里看这一天",
     "calendar.cut": "这里只列出前 {n} 条。",
-    "calendar.quota": "额度",
     "calendar.quota.moments": "朋友圈（每位客户当天）",
     "calendar.quota.guides": "导购卡片（最多的一位）",
     "calendar.quota.people": "疲劳度（单个客户当天最高）",
@@ -202,16 +153,6 @@ ZH_OUTREACH: dict[str, str] = {
     "calendar.begins": "这一天开始：{what}",
     "touch.batches": "{n} 个批次",
     "colon": "：",
-    "journey.help.text": "触发 triggers：added 加好友、stage_entered 进入阶段、\n"
-    "  tag_added 打标签、event 事件、silence 沉默、date 日期、birthday 生日\n"
-    "步骤 kind：moment 朋友圈、nudge 一对一、mass_send 群发、\n"
-    "  guide_task 导购任务、group_post 群内发布\n"
-    '时间 at：{day: 1, time: "09:30"} 第 1 天这个时间；{hours: 3} 三小时后\n'
-    "条件 only_if：stages、tags、without_tags、signals、without_signals\n"
-    "结束 exits：replied、bought、{stage_moved: [won]}、{tag_removed: 宝妈}\n"
-    "错过了 catch_up：skip、{send_late: 24}、merge\n"
-    "变量：{shop_name}、{customer_name|您}、{guide_name|店里的导购}\n"
-    "完整说明见 scheduler/README.md",
 }
 """Rules have their own Chinese words in `scheduler`."""
 
@@ -285,7 +226,6 @@ EN_OUTREACH: dict[str, str] = {
     "was made. Look for it in the admin console, then say; nothing is repeated before.",
     "tasks.waiting": "Waiting for guides",
     "tasks.waiting.none": "Nothing waits.",
-    "tasks.submitting": "Being submitted",
     "tasks.recent": "Ended lately",
     "tasks.recent.none": "None has ended yet.",
     "tasks.called": "submitted {time}",
@@ -311,54 +251,6 @@ EN_OUTREACH: dict[str, str] = {
     "phase.cancelled": "Cancelled",
     "phase.failed": "Not made",
     "phase.unknown": "Outcome unknown",
-    "journeys.lead": "A journey says what goes to whom and when. Rehearse, then save: what is "
-    "saved counts at once.",
-    "journeys.new": "New journey",
-    "journeys.walking": "{n} under way",
-    "journeys.cohorts": "{n} cohorts",
-    "journeys.steps": "{n} steps",
-    "journeys.version": "Version {n}",
-    "journeys.file": "Shipped file {name}",
-    "journeys.by": "{by} · {time}",
-    "journeys.on": "On",
-    "journeys.is_off": "Off",
-    "journeys.turn_on": "Switch on",
-    "journeys.turn_off": "Switch off",
-    "journeys.turn_off.sure": "Switch “{name}” off? Nobody enters and nothing is sent; those "
-    "under way go on when it is on again.",
-    "journeys.broken": "This version cannot be read and does not run",
-    "journeys.priority": "Priority {n}",
-    "journeys.edit": "Edit and rehearse",
-    "journey.text": "The journey (YAML)",
-    "journey.note": "What changed (optional)",
-    "journey.note.hint": "e.g. A real story on day three",
-    "journey.save": "Save",
-    "journey.save_new": "Create (switched off)",
-    "journey.check": "Check and rehearse",
-    "journey.preview": "Rehearsal",
-    "journey.preview.lead": "A sample customer walks it from now on; nothing is sent.",
-    "journey.segment": "Segment",
-    "journey.days": "{n} days",
-    "journey.day": "Day {n}",
-    "journey.day0": "Same day",
-    "journey.nothing": "Nothing goes out in these days.",
-    "journey.problems": "{n} things to mend; nothing was saved",
-    "journey.line": "Line {n}",
-    "journey.mend": "Mend: {mend}",
-    "journey.good": "No problems; it can be saved",
-    "journey.versions": "Versions",
-    "journey.now": "in use",
-    "journey.look": "Look",
-    "journey.restore": "Use again",
-    "journey.restore.sure": "Go back to version {n}? The present text stays among the versions.",
-    "journey.restore_file": "Use the shipped file",
-    "journey.restore_file.sure": "Go back to the shipped file? Your text stays among the "
-    "versions.",
-    "journey.shipped": "Shipped file",
-    "journey.looking": "This is version {n}; saving makes it a new one.",
-    "journey.help": "How to write it",
-    "journey.conflict": "Somebody else saved just now. Your text is still here: copy it, "
-    "reload, edit again.",
     "quota.line": "Quota: {text}",
     "results.lead": "Replies and purchases within three days count for the latest touch "
     "before them.",
@@ -390,7 +282,6 @@ EN_OUTREACH: dict[str, str] = {
     "fill by themselves.",
     "calendar.more": "{n} more",
     "calendar.rest": "rest",
-    "calendar.work": "work",
     "calendar.silent": "Silent day",
     "calendar.any_segment": "All segments",
     "calendar.day": "{day}",
@@ -405,7 +296,6 @@ EN_OUTREACH: dict[str, str] = {
     "calendar.not_whole": "Many are under way: “expected” covers only those due first.",
     "calendar.all_of_day": "See this day among the touches",
     "calendar.cut": "Only the first {n} are listed here.",
-    "calendar.quota": "Quotas",
     "calendar.quota.moments": "Moments (each customer, per day)",
     "calendar.quota.guides": "Cards to guides (each, per day)",
     "calendar.quota.people": "Fatigue points (fullest customer)",
@@ -418,13 +308,4 @@ EN_OUTREACH: dict[str, str] = {
     "calendar.begins": "Begins today: {what}",
     "touch.batches": "{n} cohorts",
     "colon": ": ",
-    "journey.help.text": "triggers: added, stage_entered, tag_added, event, silence,\n"
-    "  date, birthday\n"
-    "step kind: moment, nudge, mass_send, guide_task, group_post\n"
-    'at: {day: 1, time: "09:30"} or {hours: 3}\n'
-    "only_if: stages, tags, without_tags, signals, without_signals\n"
-    "exits: replied, bought, {stage_moved: [won]}, {tag_removed: …}\n"
-    "catch_up: skip, {send_late: 24}, merge\n"
-    "variables: {shop_name}, {customer_name|您}, {guide_name|店里的导购}\n"
-    "All of it: scheduler/README.md",
 }

@@ -36,6 +36,56 @@ RULES_EN: dict[str, str] = {
 }
 
 ZH_JOURNEY: dict[str, str] = {
+    "journeys.lead": "旅程写明对谁、什么时候、说什么。改完先预演，再保存；保存后马上按新的走。",
+    "journeys.new": "新建旅程",
+    "journeys.walking": "{n} 人在走",
+    "journeys.cohorts": "{n} 个批次",
+    "journeys.version": "第 {n} 版",
+    "journeys.file": "随附文件 {name}",
+    "journeys.by": "{by} · {time}",
+    "journeys.on": "已开启",
+    "journeys.is_off": "已停用",
+    "journeys.turn_off.sure": "停用“{name}”？不再入组、不再发送；已在走的客户停在原处，"
+    "再开启时接着走。",
+    "journeys.broken": "这一版读不了，已停走",
+    "journeys.edit": "编辑和预演",
+    "journey.text": "旅程内容（YAML）",
+    "journey.note": "改了什么（可不写）",
+    "journey.note.hint": "例如：第三天的案例换成真实的",
+    "journey.save": "保存",
+    "journey.save_new": "新建（先不开启）",
+    "journey.check": "检查并预演",
+    "journey.preview": "预演",
+    "journey.preview.lead": "一位样例客户从现在开始走一遍，什么也不会发出。",
+    "journey.days": "{n} 天",
+    "journey.day": "第 {n} 天",
+    "journey.day0": "当天",
+    "journey.nothing": "这几天里没有要发的。",
+    "journey.problems": "有 {n} 处要改，还没有保存",
+    "journey.line": "第 {n} 行",
+    "journey.mend": "改法：{mend}",
+    "journey.good": "没有问题，可以保存",
+    "journey.versions": "版本",
+    "journey.now": "现在用的",
+    "journey.look": "看这一版",
+    "journey.restore": "用回这一版",
+    "journey.restore.sure": "用回第 {n} 版？现在的内容仍会留在版本里。",
+    "journey.restore_file": "用回随附文件",
+    "journey.restore_file.sure": "用回随附的文件？您改过的内容仍会留在版本里。",
+    "journey.shipped": "随附文件",
+    "journey.looking": "正在看第 {n} 版，保存后成为新的一版。",
+    "journey.help": "写法说明",
+    "journey.conflict": "别人刚保存了新的一版，您的内容还在这里：请先复制，刷新后再改。",
+    "journey.help.text": "触发 triggers：added 加好友、stage_entered 进入阶段、\n"
+    "  tag_added 打标签、event 事件、silence 沉默、date 日期、birthday 生日\n"
+    "步骤 kind：moment 朋友圈、nudge 一对一、mass_send 群发、\n"
+    "  guide_task 导购任务、group_post 群内发布\n"
+    '时间 at：{day: 1, time: "09:30"} 第 1 天这个时间；{hours: 3} 三小时后\n'
+    "条件 only_if：stages、tags、without_tags、signals、without_signals\n"
+    "结束 exits：replied、bought、{stage_moved: [won]}、{tag_removed: 宝妈}\n"
+    "错过了 catch_up：skip、{send_late: 24}、merge\n"
+    "变量：{shop_name}、{customer_name|您}、{guide_name|店里的导购}\n"
+    "完整说明见 scheduler/README.md",
     "trigger.added": "加上好友",
     "trigger.added.of": "从“{what}”加上好友",
     "trigger.stage_entered": "进入任一阶段",
@@ -70,6 +120,58 @@ ZH_JOURNEY: dict[str, str] = {
     "journeys.ends": "结束：{text}",
 }
 EN_JOURNEY: dict[str, str] = {
+    "journeys.lead": "A journey says what goes to whom and when. Rehearse, then save: what is "
+    "saved counts at once.",
+    "journeys.new": "New journey",
+    "journeys.walking": "{n} under way",
+    "journeys.cohorts": "{n} cohorts",
+    "journeys.version": "Version {n}",
+    "journeys.file": "Shipped file {name}",
+    "journeys.by": "{by} · {time}",
+    "journeys.on": "On",
+    "journeys.is_off": "Off",
+    "journeys.turn_off.sure": "Switch “{name}” off? Nobody enters and nothing is sent; those "
+    "under way go on when it is on again.",
+    "journeys.broken": "This version cannot be read and does not run",
+    "journeys.edit": "Edit and rehearse",
+    "journey.text": "The journey (YAML)",
+    "journey.note": "What changed (optional)",
+    "journey.note.hint": "e.g. A real story on day three",
+    "journey.save": "Save",
+    "journey.save_new": "Create (switched off)",
+    "journey.check": "Check and rehearse",
+    "journey.preview": "Rehearsal",
+    "journey.preview.lead": "A sample customer walks it from now on; nothing is sent.",
+    "journey.days": "{n} days",
+    "journey.day": "Day {n}",
+    "journey.day0": "Same day",
+    "journey.nothing": "Nothing goes out in these days.",
+    "journey.problems": "{n} things to mend; nothing was saved",
+    "journey.line": "Line {n}",
+    "journey.mend": "Mend: {mend}",
+    "journey.good": "No problems; it can be saved",
+    "journey.versions": "Versions",
+    "journey.now": "in use",
+    "journey.look": "Look",
+    "journey.restore": "Use again",
+    "journey.restore.sure": "Go back to version {n}? The present text stays among the versions.",
+    "journey.restore_file": "Use the shipped file",
+    "journey.restore_file.sure": "Go back to the shipped file? Your text stays among the "
+    "versions.",
+    "journey.shipped": "Shipped file",
+    "journey.looking": "This is version {n}; saving makes it a new one.",
+    "journey.help": "How to write it",
+    "journey.conflict": "Somebody else saved just now. Your text is still here: copy it, "
+    "reload, edit again.",
+    "journey.help.text": "triggers: added, stage_entered, tag_added, event, silence,\n"
+    "  date, birthday\n"
+    "step kind: moment, nudge, mass_send, guide_task, group_post\n"
+    'at: {day: 1, time: "09:30"} or {hours: 3}\n'
+    "only_if: stages, tags, without_tags, signals, without_signals\n"
+    "exits: replied, bought, {stage_moved: [won]}, {tag_removed: …}\n"
+    "catch_up: skip, {send_late: 24}, merge\n"
+    "variables: {shop_name}, {customer_name|您}, {guide_name|店里的导购}\n"
+    "All of it: scheduler/README.md",
     "trigger.added": "a guide is added",
     "trigger.added.of": "a guide is added by “{what}”",
     "trigger.stage_entered": "any stage is entered",
