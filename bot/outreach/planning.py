@@ -64,6 +64,9 @@ class Planner:
         """Who has anything due, cohorts first: contacts of one person make room for posts."""
         until = self._plans.context(self._clock.now()).until
         async with self._database.read() as session:
+            any_due = select(JourneyWalk.subject).where(JourneyWalk.next_due < until).limit(1)
+            if await session.scalar(any_due) is None:
+                return []
             due = set(
                 await session.scalars(
                     select(JourneyWalk.audience)

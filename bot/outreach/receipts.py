@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import Select, or_, select
+from sqlalchemy import Select, select, union
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.clock import Clock
 from bot.outreach.planning import TURN
 from bot.store.channel_tables import GuideNotice
 from bot.store.database import Database
-from bot.store.outreach_tables import TouchRow, TouchState
+from bot.store.outreach_tables import SENDING_TOUCH, TouchRow, TouchState
 from bot.store.tables import Outbound, WorkState
 from scheduler import Way
 
@@ -49,17 +49,17 @@ class Receipts:
 
     def _waiting(self, after: str) -> Select[TouchRow]:
         fresh = self._clock.now() - _SECOND_THOUGHTS
+        waiting = union(
+            select(TouchRow.id).where(SENDING_TOUCH),
+            select(TouchRow.id).where(
+                TouchRow.status == TouchState.SENT,
+                TouchRow.way == Way.KF,
+                TouchRow.due_at >= fresh,
+            ),
+        )
         return (
             select(TouchRow)
-            .where(
-                or_(
-                    TouchRow.status == TouchState.SENDING,
-                    (TouchRow.status == TouchState.SENT)
-                    & (TouchRow.way == Way.KF)
-                    & (TouchRow.due_at >= fresh),
-                ),
-                TouchRow.id > after,
-            )
+            .where(TouchRow.id.in_(waiting), TouchRow.id > after)
             .order_by(TouchRow.id)
         )
 

@@ -48,8 +48,9 @@ class TaskPhase(StrEnum):
 
 
 _RUNNING = text("next_due IS NOT NULL")
-_OPEN = text("status IN ('planned', 'moved', 'sending')")
-_SENDING = text("status = 'sending'")
+OPEN_TOUCH = text("status IN ('planned', 'moved', 'sending')")
+SENDING_TOUCH = text("status = 'sending'")
+"""Conditions of indexes, to be repeated word for word by whoever wants them used."""
 
 
 class JourneyWalk(Base):
@@ -118,8 +119,20 @@ class TouchRow(Base):
 
     __tablename__ = "touch"
     __table_args__ = (
-        Index("ix_touch_due", "look_at", "id", sqlite_where=_OPEN, postgresql_where=_OPEN),
-        Index("ix_touch_sending", "id", sqlite_where=_SENDING, postgresql_where=_SENDING),
+        Index(
+            "ix_touch_due",
+            "audience",
+            "look_at",
+            "id",
+            sqlite_where=OPEN_TOUCH,
+            postgresql_where=OPEN_TOUCH,
+        ),
+        Index(
+            "ix_touch_sending",
+            "id",
+            sqlite_where=SENDING_TOUCH,
+            postgresql_where=SENDING_TOUCH,
+        ),
         Index("ix_touch_subject", "audience", "subject", "due_at"),
         Index("ix_touch_listing", "due_at", "id"),
         Index("ix_touch_task", "task_id"),

@@ -147,14 +147,15 @@ class Conversation(Base):
     """A kf account (or, later, a guide) talking with one customer."""
 
     __tablename__ = "conversation"
-    __table_args__ = (UniqueConstraint("kind", "peer", "external_userid"),)
+    __table_args__ = (
+        UniqueConstraint("kind", "peer", "external_userid"),
+        Index("ix_conversation_customer", "external_userid", "kind"),
+    )
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=True)
     kind: Mapped[str] = mapped_column(String(16))
     peer: Mapped[str] = mapped_column(String(64))
-    external_userid: Mapped[str] = mapped_column(
-        ForeignKey("customer.external_userid"), index=True
-    )
+    external_userid: Mapped[str] = mapped_column(ForeignKey("customer.external_userid"))
     held_since: Mapped[datetime | None]
     held_because: Mapped[str | None] = mapped_column(String(200))
     last_inbound_at: Mapped[datetime | None]
