@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Collection, Mapping
 
 from bot.clock import Clock
+from bot.customers import link_events
 from bot.customers.auto_tags import AutoTagger
 from bot.customers.behaviour import BehaviourBook
 from bot.customers.contact_events import ContactEvents
@@ -88,6 +89,7 @@ class Contacts:
         """Let this room act on the callbacks about contacts and tags."""
         self.events.add_to(router)
         self.tags.add_to(router)
+        link_events.add_to(router)
 
     async def stop(self) -> None:
         """End what was started beside the loops."""
