@@ -1,4 +1,4 @@
-"""What WeCom tells of the acquisition assistant (获客助手): links that died, a quota that ran out."""
+"""What WeCom tells of the acquisition assistant (获客助手): dead links, a quota that ran out."""
 
 from __future__ import annotations
 
