@@ -141,17 +141,15 @@ async def names_of(session: AsyncSession, touches: Collection[TouchRow]) -> Name
         )
     )
     cohorts = await session.execute(
-        select(CohortMember.cohort, func.count())
-        .where(
-            CohortMember.cohort.in_(by_audience[Audience.COHORT]), CohortMember.left_at.is_(None)
-        )
+        select(CohortMember.cohort, func.count(), func.count(CohortMember.left_at))
+        .where(CohortMember.cohort.in_(by_audience[Audience.COHORT]))
         .group_by(CohortMember.cohort)
     )
     return Names(
         {str(who): str(name) for who, name in customers},
         {str(chat): str(name) for chat, name in groups},
         await guides_by_id(session),
-        {str(cohort): int(count) for cohort, count in cohorts},
+        {str(cohort): int(ever - left or ever) for cohort, ever, left in cohorts},
     )
 
 
