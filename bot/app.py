@@ -34,6 +34,7 @@ from bot.delivery.media import MediaLibrary
 from bot.delivery.outbox import Sender
 from bot.delivery.precedence import Precedence
 from bot.delivery.routing import EventRouter
+from bot.delivery.tidying import Tidier
 from bot.delivery.tokens import StoredTokens
 from bot.delivery.worker import Worker
 from bot.dialogue.bursts import BurstHandler
@@ -270,6 +271,7 @@ class Bot:
             on_arrival=self._events_arrive,
             on_stored=self._events_stored,
         )
+        self.tidier = Tidier(ground.database, ground.clock, days=settings.retention.done_days)
         self.callback = Callback(
             settings.wecom, ground.clock, max_bytes=settings.http.max_callback_bytes
         )

@@ -25,6 +25,7 @@ from scheduler import Ticker
 Job = Callable[[], Awaitable[object]]
 
 _LOOK_SECONDS = 60
+_TIDY_SECONDS = 3600
 _TAKE_OVER_SECONDS = 10
 
 

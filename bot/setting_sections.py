@@ -277,6 +277,12 @@ class OutreachSettings(_Section):
     guide_fallback: str = Field("店里的导购", min_length=1, max_length=20)
 
 
+class RetentionSettings(_Section):
+    """How long work that is done is kept, in days; customers' records are not touched."""
+
+    done_days: int = Field(30, ge=7, le=3650)
+
+
 class ClockSettings(_Section):
     """A clock for rehearsals: starts at `start` and runs `speed` times as fast."""
 

@@ -31,6 +31,7 @@ from bot.setting_sections import (
     LoggingSettings,
     NluSettings,
     OutreachSettings,
+    RetentionSettings,
     ScriptsSettings,
     ShopSettings,
     WeComSettings,
@@ -50,6 +51,7 @@ __all__ = [
     "LoggingSettings",
     "NluSettings",
     "OutreachSettings",
+    "RetentionSettings",
     "ScriptsSettings",
     "Settings",
     "ShopSettings",
@@ -85,6 +87,7 @@ class Settings(BaseSettings):
     groups: GroupSettings = GroupSettings()
     customers: CustomersSettings = CustomersSettings()
     outreach: OutreachSettings = OutreachSettings()
+    retention: RetentionSettings = RetentionSettings()
     clock: ClockSettings = ClockSettings()
     logging: LoggingSettings = LoggingSettings()
 
