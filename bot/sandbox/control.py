@@ -49,6 +49,7 @@ async def overview(request: web.Request) -> web.Response:
             "callback_url": settings.callback_url,
             "now": platform.clock().isoformat(),
             "guides": GUIDES,
+            "admin_welcomes": [one for one in GUIDES if meetings.has_admin_welcome(platform, one)],
             "clock_ahead_seconds": platform.clock.offset.total_seconds(),
             "customers": [shown_customer(platform, one) for one in platform.customers()],
             "faults": platform.faults.listing(),

@@ -184,6 +184,11 @@ def set_admin_welcome(platform: Platform, userid: str, on: bool) -> None:
     )
 
 
+def has_admin_welcome(platform: Platform, userid: str) -> bool:
+    """Whether the admin console greets for this guide."""
+    return bool(platform.store.fact(f"admin_welcome:{userid}"))
+
+
 def arrive(
     platform: Platform, userid: str, external_userid: str, msgtype: str, content: dict[str, Any]
 ) -> Message:
@@ -204,7 +209,7 @@ def arrive(
 def _welcome_code(
     platform: Platform, userid: str, external_userid: str, *, consent: bool = True
 ) -> str:
-    if platform.store.fact(f"admin_welcome:{userid}"):
+    if has_admin_welcome(platform, userid):
         return ""
     return platform.friends.issue_code(userid, external_userid, platform.now(), consent=consent)
 

@@ -17,7 +17,6 @@ async function start() {
   setUpTabs();
   setUpRecord();
   setUpFaults();
-  setUpTools();
   setUpMoments(nowThere);
   setUpClock(() => later("customers"));
   const all = await ask("overview");
@@ -25,6 +24,7 @@ async function start() {
   document.title = `${all.shop_name} · ${word("title")}`;
   find("console").href = all.console_url;
   state.guides = all.guides;
+  setUpTools(all);
   setUpScan();
   setUpRooms(state);
   setUpPhone({ shop: all.shop_name, now: all.now, guides: all.guides });

@@ -155,11 +155,21 @@ const amount = (one, change, current) => make("label", { className: "amount" }, 
   on: { change: safely((event) => change({ on: true, amount: Number(event.target.value) || 1, ...STRENGTHS[current] })) },
 }), lang === "zh" ? one.unit : "");
 
-export function setUpTools() {
+export function setUpTools({ guides, admin_welcomes: welcomes }) {
   const tool = (name, work) => make("button", {
     type: "button", className: "quiet-button", textContent: word(name), on: { click: safely(work) },
   });
+  const welcome = ([userid, name]) => {
+    const input = make("input", {
+      type: "checkbox", role: "switch", checked: welcomes.includes(userid),
+      on: { change: safely((event) => ask("admin-welcome", { userid, on: event.target.checked })) },
+    });
+    return make("label", { className: "switch" }, make("span", { className: "switch-text" },
+      make("b", { textContent: word("adminWelcome", { name }) }),
+      make("small", { textContent: word("adminWelcomeHint") })), input);
+  };
   find("tools").replaceChildren(
+    ...Object.entries(guides).slice(0, 2).map(welcome),
     tool("verify", async () => {
       const answer = await ask("verify", {});
       say(answer.passed ? word("verified", { n: answer.milliseconds }) : word("unverified"));

@@ -22,7 +22,8 @@ ZH: dict[str, str] = {
     "login.name": "用户名",
     "login.password": "密码",
     "login.submit": "登录",
-    "login.hint": "首次启动时，密码会显示在运行 wecom-bot serve 的窗口里；忘了可以运行：",
+    "login.hint": "admin 的密码在首次启动 wecom-bot serve 的窗口里。"
+    "忘了密码请找管理员重置；管理员自己忘了，可以在服务器上运行：",
     "login.wrong": "用户名或密码不对，请重新输入。",
     "login.empty": "请填写用户名和密码。",
     "login.wait": "尝试次数过多，请 {n} 秒后再试。",
@@ -191,8 +192,8 @@ EN: dict[str, str] = {
     "login.name": "User name",
     "login.password": "Password",
     "login.submit": "Sign in",
-    "login.hint": "The first start shows the password in the window that runs wecom-bot serve. "
-    "If it is lost, run:",
+    "login.hint": "The password of admin was shown when wecom-bot serve first started. "
+    "An operator can give you a new one; an operator who lost theirs runs on the server:",
     "login.wrong": "Wrong user name or password.",
     "login.empty": "Please fill in user name and password.",
     "login.wait": "Too many attempts. Please wait {n} seconds.",
