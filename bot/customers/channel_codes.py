@@ -35,13 +35,18 @@ class ChannelCodes:
         self._clock = clock
 
     async def make(self, channel: Channel, users: Sequence[str]) -> Code:
-        """Make the code; after a lost answer the one that was made is found."""
+        """Make the code; after a lost answer the one that was made is found.
+
+        When WeCom answered that it is busy, and has none, it is asked once more.
+        """
         try:
             return await self._make(channel, users)
-        except UnknownOutcome:
+        except UnknownOutcome as error:
             if found := await self.find(channel):
                 return found
-            raise
+            if error.errcode is None:
+                raise
+        return await self._make(channel, users)
 
     async def _make(self, channel: Channel, users: Sequence[str]) -> Code:
         ways = self._client.contact_ways

@@ -24,6 +24,7 @@ from bot.store.database import Database
 _MAKING = timedelta(seconds=90)
 _AGAIN = timedelta(minutes=1)
 _AGAIN_REFUSED = timedelta(minutes=15)
+_MADE_LATER = "渠道已记下（编号 {}），过一两分钟会自动找回或补建，请不要重复创建"
 FIELDS = tuple(ChannelFields.model_fields)
 
 
@@ -81,7 +82,8 @@ class Channels:
         users = await self.duty(channel)
         try:
             code = await self._codes.make(channel, users)
-        except RetryLater:
+        except RetryLater as error:
+            error.hint = error.details["hint"] = _MADE_LATER.format(channel.id)
             raise
         except WeComError as error:
             await self._write(channel.id, status=ChannelStatus.FAILED, error=_reason(error))

@@ -152,6 +152,13 @@ async def test_a_lost_answer_makes_no_second_code(room: Room) -> None:
     assert room.way(channel) is not None
 
 
+async def test_a_busy_moment_makes_one_code_all_the_same(room: Room) -> None:
+    room.platform.faults.set("busy", times=1, api=ADD)
+    channel = await room.channels.create(draft())
+    assert channel.status == ChannelStatus.ACTIVE
+    assert room.platform.store.value("SELECT COUNT(*) FROM contact_ways") == 1
+
+
 async def test_killed_after_the_call_the_code_is_found_by_its_state(room: Room) -> None:
     channel = await room.channels.create(draft())
     async with room.database.write() as session:
@@ -171,8 +178,9 @@ async def test_killed_after_the_call_the_code_is_found_by_its_state(room: Room) 
 
 async def test_killed_before_the_call_the_code_is_made_later(room: Room) -> None:
     room.platform.faults.set("busy", api=ADD)
-    with pytest.raises(UnknownOutcome):
+    with pytest.raises(UnknownOutcome) as refusal:
         await room.channels.create(draft())
+    assert "不要重复创建" in refusal.value.hint
     room.platform.faults.clear()
     await room.channels.tend()
     assert room.platform.store.value("SELECT COUNT(*) FROM contact_ways") == 0
