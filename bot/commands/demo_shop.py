@@ -97,16 +97,20 @@ def _lived(now: datetime) -> timedelta:
 
 
 async def live_the_first_days(bot: Bot, platform: Platform, passing: PassingTime) -> None:
-    """At the first start ever: friends come, ask, and are cared for until it is today."""
-    if platform.store.fact(_FACT) != "no":
-        return
-    with suppress(BotError):
-        await bot.contacts.sync.tick()
-        doors = [await open_door(bot, door) for door in DOORS]
-        await _live(bot, platform, passing, doors)
-    platform.clock.offset = timedelta()
-    platform.keep_clock()
-    platform.store.remember(_FACT, "yes")
+    """At the first start ever: friends come, ask, and are cared for until it is today.
+
+    A start that was interrupted is not lived again; what was left of the days just passes.
+    """
+    if platform.store.fact(_FACT) == "no":
+        platform.store.remember(_FACT, "yes")
+        with suppress(BotError):
+            await bot.contacts.sync.tick()
+            doors = [await open_door(bot, door) for door in DOORS]
+            await _live(bot, platform, passing, doors)
+    if platform.clock.offset < timedelta():
+        await passing.let(-platform.clock.offset)
+        platform.clock.offset = timedelta()
+        platform.keep_clock()
 
 
 async def open_door(bot: Bot, door: Door) -> str:
@@ -137,6 +141,7 @@ async def _live(bot: Bot, platform: Platform, passing: PassingTime, doors: list[
         scan(platform, ids[one.nickname], config_id=doors[one.door])
         await passing.catch_up()
     await passing.let(max(-platform.clock.offset, timedelta()))
+    platform.clock.offset = timedelta()
     platform.customer_writes(CUSTOMERS[0].external_userid, "这件羽绒服还有L码吗")
 
 
