@@ -70,7 +70,7 @@ const SECONDS = new Intl.DateTimeFormat("zh-CN", {
   timeZone: "Asia/Shanghai", hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23",
 });
 const DATE = (lang) => new Intl.DateTimeFormat(lang === "zh" ? "zh-CN" : "en-GB", {
-  timeZone: "Asia/Shanghai", month: "long", day: "numeric",
+  timeZone: "Asia/Shanghai", month: lang === "zh" ? "long" : "short", day: "numeric",
 });
 const WEEKDAY = (lang) => new Intl.DateTimeFormat(lang === "zh" ? "zh-CN" : "en-GB", {
   timeZone: "Asia/Shanghai", weekday: "short",
