@@ -37,12 +37,26 @@ async def enqueue(
     now: datetime,
     suggestion_id: int | None = None,
 ) -> list[Outbound]:
-    """Promise one send a part; it happens once this transaction commits.
+    """Promise one send a part; it happens once this transaction commits."""
+    sends = drafted(conversation, parts, now=now, suggestion_id=suggestion_id)
+    session.add_all(sends)
+    await session.flush()
+    return sends
 
-    The parts are one reply: after one that WeCom refused the rest is held back.
+
+def drafted(
+    conversation: Conversation,
+    parts: Sequence[Mapping[str, Any]],
+    *,
+    now: datetime,
+    suggestion_id: int | None = None,
+) -> list[Outbound]:
+    """The rows of one reply, for whoever adds many replies to a session at once.
+
+    After a part that WeCom refused the rest is held back.
     """
     reply = {"reply": secrets.token_hex(8)} if len(parts) > 1 else {}
-    sends = [
+    return [
         Outbound(
             lane=f"c{conversation.id}",
             state=WorkState.READY,
@@ -61,9 +75,6 @@ async def enqueue(
         )
         for part in parts
     ]
-    session.add_all(sends)
-    await session.flush()
-    return sends
 
 
 def _readable(part: Mapping[str, Any]) -> str:

@@ -198,12 +198,13 @@ async def _used(session: AsyncSession, plans: Plans, day: date, journey: str | N
     on = [*_on(plans, day, journey), TouchRow.status.in_(_USED)]
     used = _Used()
     people = await session.execute(
-        select(TouchRow.subject, TouchRow.kind, func.count())
-        .where(*on, TouchRow.audience == Audience.CUSTOMER)
-        .group_by(TouchRow.subject, TouchRow.kind)
+        select(TouchRow.audience, TouchRow.subject, TouchRow.kind, func.count())
+        .where(*on)
+        .group_by(TouchRow.audience, TouchRow.subject, TouchRow.kind)
     )
-    for who, kind, count in people:
-        used.points[who] += plans.budget.fatigue.weight(StepKind(kind)) * count
+    for audience, who, kind, count in people:
+        if audience == Audience.CUSTOMER:
+            used.points[who] += plans.budget.fatigue.weight(StepKind(kind)) * count
     others = await session.execute(
         select(TouchRow.way, TouchRow.audience, TouchRow.subject, TouchRow.guides).where(
             *on, TouchRow.way.in_((Way.GUIDE_CARD, Way.MOMENT))

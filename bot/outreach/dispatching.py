@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot import loggers
 from bot.clock import Clock, as_real
 from bot.customers.notices import notice_key, tell_guide
-from bot.delivery.outbox import enqueue
+from bot.delivery.outbox import drafted
 from bot.dialogue.library import Library
 from bot.outreach.gate import CARD, TOUCH
 from bot.outreach.people import kf_conversations, people
@@ -25,8 +26,8 @@ from bot.outreach.walks import walks_of
 from bot.outreach.wording import Unsayable, Wordsmith
 from bot.store.contact_tables import Guide
 from bot.store.database import Database
-from bot.store.outreach_tables import TouchRow, TouchState
-from bot.store.tables import Conversation, Customer
+from bot.store.outreach_tables import OPEN_TOUCH, TouchRow, TouchState
+from bot.store.tables import Conversation, Customer, Outbound
 from scheduler import (
     Audience,
     Content,
@@ -75,6 +76,7 @@ class Desk:
     names: Mapping[str, str]
     guides: Mapping[str, str]
     scripts: Mapping[str, Script]
+    sends: list[tuple[TouchRow, list[Outbound]]] = field(default_factory=list)
 
 
 class Dispatcher:
@@ -117,17 +119,22 @@ class Dispatcher:
 
     async def _audiences(self) -> list[Audience]:
         """Who has anything due; nothing is written while nobody has."""
+        now, due = self._clock.now(), []
         async with self._database.read() as session:
-            rows = await session.scalars(
-                select(TouchRow.audience)
-                .where(
-                    TouchRow.status.in_(_DUE),
-                    TouchRow.look_at <= self._clock.now(),
-                    TouchRow.journey.in_(list(self._plans.running)),
-                )
-                .distinct()
-            )
-            return sorted(map(Audience, rows))
+            for audience in sorted(Audience):
+                first = select(TouchRow.id).where(*self._is_due(audience, now)).limit(1)
+                if await session.scalar(first) is not None:
+                    due.append(audience)
+        return due
+
+    def _is_due(self, audience: Audience, now: datetime) -> tuple[Any, ...]:
+        return (
+            OPEN_TOUCH,
+            TouchRow.audience == audience,
+            TouchRow.look_at <= now,
+            TouchRow.status.in_(_DUE),
+            TouchRow.journey.in_(list(self._plans.running)),
+        )
 
     async def _page(self, audience: Audience, scripts: Mapping[str, Script]) -> int:
         now = self._clock.now()
@@ -140,6 +147,7 @@ class Dispatcher:
             drafts = TaskDrafts(self._plans, now)
             for row in rows:
                 await self._handle(session, desk, drafts, row)
+            await _add_sends(session, desk)
             await drafts.save(session)
         return len(rows)
 
@@ -149,12 +157,7 @@ class Dispatcher:
         return (
             await session.scalars(
                 select(TouchRow)
-                .where(
-                    TouchRow.status.in_(_DUE),
-                    TouchRow.look_at <= now,
-                    TouchRow.audience == audience,
-                    TouchRow.journey.in_(list(self._plans.running)),
-                )
+                .where(*self._is_due(audience, now))
                 .order_by(TouchRow.look_at, TouchRow.id)
                 .limit(_PAGE)
                 .with_for_update(skip_locked=True)
@@ -238,7 +241,7 @@ class Dispatcher:
     ) -> None:
         match way:
             case Way.KF:
-                await self._send(session, desk, row, content)
+                self._send(desk, row, content)
             case Way.GUIDE_CARD:
                 await self._card(session, desk, row, step, content)
             case Way.MOMENT:
@@ -252,13 +255,9 @@ class Dispatcher:
                 drafts.add_mass_send(row, step, parts, sender=sender)
         row.way = way
 
-    async def _send(
-        self, session: AsyncSession, desk: Desk, row: TouchRow, content: Content
-    ) -> None:
+    def _send(self, desk: Desk, row: TouchRow, content: Content) -> None:
         parts = self._parts(desk, row, content)
-        sends = await enqueue(
-            session, desk.conversations[row.subject], parts, now=desk.context.now
-        )
+        sends = drafted(desk.conversations[row.subject], parts, now=desk.context.now)
         for place, send in enumerate(sends):
             send.msgid = _msgid(row.id, place)
             send.payload = {**send.payload, TOUCH: row.id}
@@ -268,7 +267,7 @@ class Dispatcher:
             desk.people[row.subject] = replace(person, kf=window)
         row.status = TouchState.SENDING
         row.messages = len(parts)
-        row.outcome = {**row.outcome, "outbound": [send.id for send in sends]}
+        desk.sends.append((row, sends))
 
     async def _card(
         self, session: AsyncSession, desk: Desk, row: TouchRow, step: Step, content: Content
@@ -296,6 +295,25 @@ class Dispatcher:
             customer=desk.names.get(row.subject, ""),
             guide=desk.guides.get(guide, ""),
         )
+
+
+async def _add_sends(session: AsyncSession, desk: Desk) -> None:
+    """All at once: a statement for each would take longer than all else together."""
+    values = [_values(send) for _, sends in desk.sends for send in sends]
+    if not values:
+        return
+    made = await session.execute(
+        insert(Outbound).values(values).returning(Outbound.msgid, Outbound.id)
+    )
+    ids = {str(row.msgid): int(row.id) for row in made}
+    for row, sends in desk.sends:
+        row.outcome = {**row.outcome, "outbound": [ids[send.msgid] for send in sends]}
+
+
+def _values(send: Outbound) -> dict[str, Any]:
+    """The columns of a row that is not in a session."""
+    known = {column.key: getattr(send, column.key) for column in Outbound.__mapper__.column_attrs}
+    return {"attempts": 0} | {name: value for name, value in known.items() if value is not None}
 
 
 def _guides(desk: Desk, row: TouchRow) -> Sequence[str]:

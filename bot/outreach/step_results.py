@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.store.outreach_tables import TouchRow, TouchState
@@ -46,26 +46,36 @@ async def credit(session: AsyncSession, who: str, *, what: str, at: datetime) ->
 async def step_results(session: AsyncSession, journey: str) -> list[StepResult]:
     """The steps of a journey with their figures; arms are compared by replies."""
     rows = await session.execute(
-        select(TouchRow.step, TouchRow.variant, TouchRow.outcome).where(
-            TouchRow.journey == journey, TouchRow.status == TouchState.SENT
+        select(
+            TouchRow.step,
+            TouchRow.variant,
+            func.count(),
+            func.count(TouchRow.outcome[REPLIED].as_string()),
+            func.count(TouchRow.outcome[BOUGHT].as_string()),
         )
+        .where(TouchRow.journey == journey, TouchRow.status == TouchState.SENT)
+        .group_by(TouchRow.step, TouchRow.variant)
     )
-    steps: dict[str, list[tuple[str | None, dict[str, object]]]] = {}
-    for step, variant, outcome in rows:
-        steps.setdefault(step, []).append((variant, outcome))
-    return [_result(step, touches) for step, touches in sorted(steps.items())]
+    steps: dict[str, list[_Counts]] = {}
+    for step, *counts in rows:
+        steps.setdefault(step, []).append(_Counts(*counts))
+    return [_result(step, arms) for step, arms in sorted(steps.items())]
 
 
-def _result(step: str, touches: list[tuple[str | None, dict[str, object]]]) -> StepResult:
-    arms: dict[str, tuple[int, int]] = {}
-    for variant, outcome in touches:
-        if variant is not None:
-            sent, good = arms.get(variant, (0, 0))
-            arms[variant] = (sent + 1, good + (REPLIED in outcome))
+@dataclass(frozen=True, slots=True)
+class _Counts:
+    variant: str | None
+    sent: int
+    replied: int
+    bought: int
+
+
+def _result(step: str, counts: list[_Counts]) -> StepResult:
+    arms = {one.variant: (one.sent, one.replied) for one in counts if one.variant is not None}
     return StepResult(
         step=step,
-        sent=len(touches),
-        replied=sum(REPLIED in outcome for _, outcome in touches),
-        bought=sum(BOUGHT in outcome for _, outcome in touches),
+        sent=sum(one.sent for one in counts),
+        replied=sum(one.replied for one in counts),
+        bought=sum(one.bought for one in counts),
         arms=read_out(arms) if len(arms) > 1 else None,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -28,6 +29,7 @@ from scheduler import Audience, Rule, Step
 MOST_CUSTOMERS = 10_000
 MOST_GROUPS = 2_000
 _MINUTE = timedelta(minutes=1)
+_GATHER = timedelta(minutes=2)
 
 
 @dataclass(slots=True)
@@ -36,8 +38,13 @@ class _Gathering:
     sender: str
     parts: Sequence[Mapping[str, Any]]
     valid_until: datetime
+    lane: str
     rows: list[TouchRow] = field(default_factory=list)
     more: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def most(self) -> int:
+        return MOST_GROUPS if self.kind is TaskKind.GROUP_MASS_SEND else MOST_CUSTOMERS
 
 
 class TaskDrafts:
@@ -57,10 +64,12 @@ class TaskDrafts:
         kind = TaskKind.GROUP_MASS_SEND if to_group else TaskKind.MASS_SEND
         key = json.dumps([kind, row.journey, row.step, sender, parts], ensure_ascii=False)
         gathered = self._mass.setdefault(key, [])
-        most = MOST_GROUPS if to_group else MOST_CUSTOMERS
-        if not gathered or len(gathered[-1].rows) >= most:
-            gathered.append(_Gathering(kind, sender, parts, row.due_at + step.late))
+        valid_until = row.due_at + step.late
+        if not gathered or len(gathered[-1].rows) >= gathered[-1].most:
+            digest = hashlib.blake2b(key.encode(), digest_size=16).hexdigest()
+            gathered.append(_Gathering(kind, sender, parts, valid_until, f"{kind}:{digest}"))
         gathered[-1].rows.append(row)
+        gathered[-1].valid_until = max(gathered[-1].valid_until, valid_until)
 
     async def add_moment(
         self,
@@ -76,32 +85,56 @@ class TaskDrafts:
             raise Unsayable(f"这一批次没有人，{Rule.NO_GUIDE.zh}")
         row.guides = guides
         until = self._plans.calendar.next_midnight(row.due_at)
-        one = _Gathering(TaskKind.MOMENT, "", parts, until, [row])
+        one = _Gathering(TaskKind.MOMENT, "", parts, until, f"{TaskKind.MOMENT}:{row.id}", [row])
         one.more = {"tag": tag.name, "tag_group": tag.group_name, "guides": guides}
         self._moments.append(one)
 
     async def save(self, session: AsyncSession) -> None:
-        """Write the tasks; moments keep their distance, as WeCom allows only so many a minute."""
-        for gathered in self._mass.values():
-            for one in gathered:
-                await self._store(session, one, self._now)
-        if not self._moments:
-            return
-        pace = _MINUTE / self._plans.budget.moment_tasks_per_minute
+        """Write the tasks; moments keep their distance, as WeCom allows only so many a minute.
+
+        What goes to a guide in the same words within two minutes joins a task that WeCom was
+        not asked for yet: a guide confirms once, however many pages or ticks it came in.
+        """
+        mass = [one for several in self._mass.values() for one in several]
+        waiting = await _gathering(session, {one.lane for one in mass})
+        tasks: list[tuple[OutreachTask, _Gathering]] = []
+        for one in mass:
+            task = waiting.get(one.lane)
+            if task is not None and len(task.audience) + len(one.rows) <= one.most:
+                task.audience = [*task.audience, *(row.subject for row in one.rows)]
+                task.valid_until = max(task.valid_until, one.valid_until)
+            else:
+                task = self._task(one, self._now + _GATHER)
+            tasks.append((task, one))
+        if self._moments:
+            at = await self._next_moment(session)
+            for one in self._moments:
+                tasks.append((self._task(one, at), one))
+                at += self._pace
+        session.add_all([task for task, _ in tasks])
+        await session.flush()
+        for task, one in tasks:
+            for row in one.rows:
+                row.status, row.task_id = TouchState.ASKED, task.id
+                if one.sender:
+                    row.guides = [one.sender]
+
+    @property
+    def _pace(self) -> timedelta:
+        return _MINUTE / self._plans.budget.moment_tasks_per_minute
+
+    async def _next_moment(self, session: AsyncSession) -> datetime:
         last = await session.scalar(
             select(func.max(OutreachTask.due_at)).where(
                 OutreachTask.kind == TaskKind.MOMENT, OutreachTask.state == WorkState.READY
             )
         )
-        at = max(self._now, last + pace) if last else self._now
-        for one in self._moments:
-            await self._store(session, one, at)
-            at += pace
+        return max(self._now, last + self._pace) if last else self._now
 
-    async def _store(self, session: AsyncSession, one: _Gathering, at: datetime) -> None:
+    def _task(self, one: _Gathering, at: datetime) -> OutreachTask:
         texts = [str(part["text"]) for part in one.parts if "text" in part]
-        task = OutreachTask(
-            lane=f"{one.kind}:{one.rows[0].id}",
+        return OutreachTask(
+            lane=one.lane,
             state=WorkState.READY,
             due_at=at,
             attempts=0,
@@ -117,9 +150,22 @@ class TaskDrafts:
             reminders=[],
             guides={},
         )
-        session.add(task)
-        await session.flush()
-        for row in one.rows:
-            row.status, row.task_id = TouchState.ASKED, task.id
-            if one.sender:
-                row.guides = [one.sender]
+
+
+async def _gathering(session: AsyncSession, lanes: set[str]) -> dict[str, OutreachTask]:
+    """By lane, the newest task that nobody has begun to carry out."""
+    rows = await session.scalars(
+        select(OutreachTask)
+        .where(
+            OutreachTask.lane.in_(sorted(lanes)),
+            OutreachTask.state == WorkState.READY,
+            OutreachTask.phase == TaskPhase.NEW,
+            OutreachTask.called_at.is_(None),
+            OutreachTask.leased_until.is_(None),
+            OutreachTask.attempts == 0,
+        )
+        .order_by(OutreachTask.id)
+        .with_for_update(skip_locked=True)
+        .execution_options(populate_existing=True)
+    )
+    return {task.lane: task for task in rows}

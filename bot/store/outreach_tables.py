@@ -136,7 +136,7 @@ class TouchRow(Base):
         Index("ix_touch_subject", "audience", "subject", "due_at"),
         Index("ix_touch_listing", "due_at", "id"),
         Index("ix_touch_task", "task_id"),
-        Index("ix_touch_step", "journey", "step", "status"),
+        Index("ix_touch_journey", "journey", "due_at", "id"),
     )
 
     id: Mapped[str] = mapped_column(String(32), primary_key=True)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 from outreach_shop import GUIDE, Shop
@@ -38,7 +39,7 @@ async def _asked(shop: Shop) -> None:
     await shop.step()
     for who in PEOPLE:
         await shop.behaves(who, "wants_news")
-    for _ in range(14):
+    for _ in range(15):
         await shop.step(minutes=10)
 
 
@@ -124,6 +125,7 @@ async def test_what_nobody_can_tell_waits_for_a_person(
         await shop.behaves(who, "wants_news")
     while not mass_sends.waiting(shop.platform) and not await shop.tasks():
         await shop.step(minutes=10)
+    await shop.step(minutes=3)
     twin = {"chat_type": "single", "text": {"content": "您好，秋冬新款到店了。"}}
     mass_sends.create(shop.platform, twin, GUIDE, list(PEOPLE))
     for _ in range(3):
@@ -165,3 +167,25 @@ async def test_a_customers_timeline_shows_what_went_out(
         [entry] = await touches(session, PEOPLE[0], None, 10)
         assert await touches(session, PEOPLE[0], entry.place, 10) == []
     assert entry.data["way"] == "mass_send"
+
+
+async def test_nudges_that_come_due_over_minutes_are_one_task_for_a_guide(
+    outreach_shop: Callable[..., Shop],
+) -> None:
+    shop = outreach_shop(NEWS.replace("kind: mass_send", "kind: nudge\n    ways: [mass_send]"))
+    for who in PEOPLE:
+        await shop.customer(who)
+    await shop.step()
+    for who in PEOPLE:
+        await shop.behaves(who, "wants_news")
+    await shop.step(minutes=59)
+    touches = await shop.touches()
+    async with shop.database.write() as session:
+        for number, row in enumerate(touches):
+            row = await session.merge(row)
+            row.due_at = row.look_at = shop.clock.now() + timedelta(seconds=2 + 30 * number)
+    for _ in range(6):
+        await shop.step(seconds=30)
+    [task] = await shop.tasks()
+    assert (task.phase, sorted(task.audience)) == (TaskPhase.ASKED, sorted(PEOPLE))
+    assert _created(shop) == 1
