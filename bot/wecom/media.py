@@ -9,6 +9,15 @@ import aiohttp
 from wechatpy.work.client.api.media import WeChatMedia
 
 
+def media_form(filename: str, content: bytes) -> aiohttp.FormData:
+    """The form of an upload. WeCom shows the name to customers and takes it as plain UTF-8:
+    a percent-encoded one would be shown so."""
+    name = "".join(letter for letter in filename if letter.isprintable())
+    data = aiohttp.FormData(quote_fields=False)
+    data.add_field("media", content, filename=name)
+    return data
+
+
 class MediaApi(WeChatMedia):  # type: ignore[misc]  # wechatpy has no types
     """Temporary media. WeCom: a `media_id` lives three days."""
 
@@ -18,9 +27,7 @@ class MediaApi(WeChatMedia):  # type: ignore[misc]  # wechatpy has no types
         """Upload an `image` (≤ 10 MB), `voice`, `video` or `file` (≤ 20 MB)."""
 
         def form() -> aiohttp.FormData:
-            data = aiohttp.FormData()
-            data.add_field("media", content, filename=filename)
-            return data
+            return media_form(filename, content)
 
         answer: Awaitable[dict[str, Any]] = self._post(
             "media/upload", params={"type": kind}, form=form

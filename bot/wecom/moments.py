@@ -10,6 +10,8 @@ from typing import Any
 import aiohttp
 from wechatpy.client.api.base import BaseWeChatAPI
 
+from bot.wecom.media import media_form
+
 Answer = Awaitable[dict[str, Any]]
 
 TOO_MANY_JOBS = 41078
@@ -93,9 +95,7 @@ class MomentApi(BaseWeChatAPI):  # type: ignore[misc]  # wechatpy has no types
         """A picture for a post. WeCom: files of `media/upload` are not accepted here."""
 
         def form() -> aiohttp.FormData:
-            data = aiohttp.FormData()
-            data.add_field("media", content, filename=filename)
-            return data
+            return media_form(filename, content)
 
         answer: Answer = self._post(
             "media/upload_attachment",

@@ -180,6 +180,10 @@ async def test_files_are_uploaded_checked_and_seen(shop: PagesShop, browser: Gui
     shown = await browser.get(f"/console/uploads?source={kept['source']}")
     assert (shown.content_type, await shown.read()) == ("image/png", PNG)
     assert shop.bot.media._read("image", kept["source"]) == PNG
+    _, kept = await upload("file", "尺码表.pdf", b"%PDF-1.4 sizes")
+    media_id = await shop.bot.media.media_id("file", kept["source"])
+    stored = shop.platform.media.get(media_id, shop.platform.now())
+    assert stored.filename == "尺码表.pdf"
     for kind, name, body, words in (
         ("image", "a.png", b"<svg>not a picture</svg>", "PNG 和 JPG"),
         ("video", "a.mp4", PNG, "MP4"),

@@ -306,7 +306,7 @@ async def test_an_upload_is_multipart_and_can_be_repeated(
     assert answer["media_id"] == "M1"
     _, query, body = script.calls[-1]
     assert query["type"] == "image"
-    assert b'name="media"' in body
+    assert 'name="media"; filename="图.png"'.encode() in body
     assert b"\x89PNG" in body
     assert script.made("media/upload") == 2
 
