@@ -205,6 +205,8 @@ class Script:
         return web.json_response({"errcode": 0, "errmsg": "ok"})
 
     async def _give(self, request: web.Request, answer: Any) -> web.StreamResponse:
+        if callable(answer):
+            answer = await answer()
         if answer == "drop":
             assert request.transport is not None
             request.transport.abort()

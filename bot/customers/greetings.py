@@ -135,7 +135,7 @@ class Greeter:
         wording = Wording(self._shop.settings, shop=await self._shop.words())
         words = wording.of(case, now=self._clock.now())
         skipped = _skip(case)
-        names = await self._acquaintance.names(case, "" if skipped else words.text)
+        names = await self._acquaintance.names(case, _notice(case) if skipped else words.text)
         return names, skipped or await self._greet(case, words, names)
 
     async def _greet(self, case: Case, words: Words, names: Names) -> Verdict:
@@ -219,6 +219,11 @@ def _skip(case: Case) -> Verdict | None:
     elif not case.row.welcome_code:
         reason = NO_CODE
     return Verdict(GreetingOutcome.SKIPPED, reason) if reason else None
+
+
+def _notice(case: Case) -> str:
+    """Colleagues who share a customer are told the name, though there is no greeting."""
+    return f"{{{CUSTOMER}}}" if case.others else ""
 
 
 def _refused(error: WeComError, interrupted: bool) -> Verdict:

@@ -75,7 +75,8 @@ async def meet(
 class ProfileReader(Rounds):
     """Fetches the profiles of customers that we only know by id.
 
-    WeCom: `kf/customer/batchget` answers only for those who wrote within 48 h.
+    WeCom: `kf/customer/batchget` answers only for those who wrote within 48 h. Whoever became
+    known as a contact while it was asked keeps what a contact's own record says.
     """
 
     def __init__(self, database: Database, client: WeComClient, clock: Clock) -> None:
@@ -122,21 +123,22 @@ class ProfileReader(Rounds):
     async def _save(self, ids: Sequence[str], answered: Sequence[Any]) -> None:
         profiles = [storable(profile) for profile in answered if isinstance(profile, Mapping)]
         async with self._database.write() as session:
-            await session.execute(
-                update(Customer)
-                .where(Customer.external_userid.in_(ids))
-                .values(profile_due_at=None)
-            )
             await unpark(session, unionids=[_unionid(profile) for profile in profiles])
             for profile in profiles:
                 if known := _known(profile):
                     await session.execute(
                         update(Customer)
                         .where(
-                            Customer.external_userid == str(profile.get("external_userid") or "")
+                            Customer.external_userid == str(profile.get("external_userid") or ""),
+                            Customer.profile_due_at.is_not(None),
                         )
                         .values(known)
                     )
+            await session.execute(
+                update(Customer)
+                .where(Customer.external_userid.in_(ids))
+                .values(profile_due_at=None)
+            )
 
 
 def _known(profile: Mapping[str, Any]) -> dict[str, Any]:

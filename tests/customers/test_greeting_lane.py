@@ -385,6 +385,19 @@ async def test_a_friend_of_two_guides_is_known_to_both(lane: Lane) -> None:
     assert "qing" in notices["tang"]
 
 
+async def test_colleagues_are_told_the_name_even_without_a_greeting(lane: Lane) -> None:
+    await lane.arrive(added(guide="qing"))
+    await lane.work()
+    contact = {"external_userid": "wm_a", "name": "小林", "avatar": "", "gender": 2, "type": 1}
+    lane.script.will(
+        "externalcontact/get",
+        {"external_contact": contact, "follow_user": [{"userid": "tang", "createtime": 1}]},
+    )
+    await lane.arrive(added(guide="tang", code=""))
+    await lane.work()
+    assert all("「小林」" in notice.text for notice in await lane.rows(GuideNotice))
+
+
 async def test_names_come_from_wecom_when_it_answers(lane: Lane) -> None:
     contact = {"external_userid": "wm_a", "name": "小林", "avatar": "", "gender": 2, "type": 1}
     lane.script.will(

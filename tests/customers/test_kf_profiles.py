@@ -118,6 +118,22 @@ async def test_what_a_profile_leaves_out_stays_as_it_is_known(
     assert customer.avatar == "http://a/b"
 
 
+async def test_a_contact_read_meanwhile_is_believed_first(
+    scripted: Scripted, script: Script, ledger: Database, clock: ManualClock
+) -> None:
+    await add(ledger, clock, "wmA")
+
+    async def answer() -> Any:
+        async with ledger.write() as session:
+            customer = await session.get_one(Customer, "wmA")
+            customer.name, customer.profile_due_at = "林女士", None
+        return {"customer_list": [{"external_userid": "wmA", "nickname": "木木"}]}
+
+    script.will("kf/customer/batchget", answer)
+    await ProfileReader(ledger, scripted(), clock).round()
+    assert await names(ledger) == {"wmA": "林女士"}
+
+
 STRANGE: list[Any] = [
     {"external_userid": "wmB", "nickname": "半个\ud83d", "gender": "女", "avatar": None},
     {"external_userid": "wmC", "nickname": "a\x00b", "gender": 10**30, "unionid": 5},
