@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +13,7 @@ import yaml
 Step = str | int
 MAX_BYTES = 2 * 1024 * 1024
 MAX_DEPTH = 20
+_WIDE_COLON = re.compile(r"\s*(?:- )?[a-z_]+：")
 
 _Loader: type[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -72,7 +74,7 @@ def parse_marked(text: str) -> MarkedDocument:
             return MarkedDocument(None)
         return _Marking(loader).document(node)
     except yaml.YAMLError as error:
-        return _refused(*_syntax_fault(error))
+        return _refused(*_syntax_fault(error, text))
     finally:
         if loader is not None:
             loader.dispose()
@@ -147,14 +149,29 @@ def _refused(line: int | None, fault: str, mend: str) -> MarkedDocument:
     return MarkedDocument(None, faults=(Fault(line, fault, mend),))
 
 
-def _syntax_fault(error: yaml.YAMLError) -> tuple[int | None, str, str]:
+def _syntax_fault(error: yaml.YAMLError, text: str) -> tuple[int | None, str, str]:
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
     line = mark.line + 1 if mark is not None else None
     detail = str(getattr(error, "problem", None) or error)
-    if "\\t" in repr(detail) or "cannot start any token" in detail:
+    if (wide := _wide_colon(text, line)) is not None:
+        return wide, "键后面用了中文冒号「：」", "改成英文冒号加一个空格「: 」"
+    if "\\t" in repr(detail) or "tab" in detail or "cannot start any token" in detail:
         return line, "这里用了制表符（Tab）或 YAML 不允许的字符", "缩进一律用空格，文字加双引号"
     if "mapping values are not allowed" in detail:
         return line, "冒号的位置不对", "冒号后空一格；文字里带冒号时整段加双引号"
     if "found another document" in detail:
         return line, "一个文件里有两份内容（---）", "拆成两个文件，或删掉 ---"
+    if "expected key" in detail or "expected '-' indicator" in detail:
+        return line, "这一行的缩进和同级的行没有对齐", "同级的行前面空一样多的格"
+    if "end of stream" in detail or "expected ',' or" in detail:
+        return line, "引号或括号没有成对", "检查这一行和上面的引号、{}、[]，都用英文的"
     return line, f"YAML 写法有误（{detail}）", "检查这一行和上一行的缩进、冒号、引号"
+
+
+def _wide_colon(text: str, line: int | None) -> int | None:
+    """The line, this one or just above, whose key is followed by a Chinese colon."""
+    lines = text.splitlines()
+    for place in (line, (line or 1) - 1):
+        if place and place <= len(lines) and _WIDE_COLON.match(lines[place - 1]):
+            return place
+    return None

@@ -229,3 +229,28 @@ def test_a_whole_year_of_date_journeys_begins_on_their_days() -> None:
     begun = [(day, one.id) for day in year for one in starting_on(book, day)]
     assert sum(name == "member_day" for _, name in begun) == 12
     assert {day.isoweekday() for day, name in begun if name == "group_week"} == {1}
+
+
+@pytest.mark.parametrize(
+    ("mistake", "line", "mend"),
+    [
+        (("  name: 茶", "  name：茶"), 4, "英文冒号"),
+        (("    kind: nudge", "\tkind: nudge"), 9, "空格"),
+        (("    kind: nudge", "   kind: nudge"), 9, "同级"),
+        (('text: "喝茶吗"', 'text: "喝茶吗'), None, "引号"),
+    ],
+)
+def test_a_slip_of_the_pen_is_told_by_line_and_mend(
+    mistake: tuple[str, str], line: int | None, mend: str
+) -> None:
+    tea = (
+        "version: 1\njourneys:\n- id: tea\n  name: 茶\n  triggers: [{event: [tea]}]\n  steps:\n"
+        "  - id: ask\n    purpose: 问\n    kind: nudge\n    at: {hours: 1}\n"
+        '    content: {text: "喝茶吗"}\n'
+    )
+    with pytest.raises(JourneyError) as refused:
+        parse_journeys(tea.replace(*mistake), file="tea.yml")
+    [problem] = refused.value.problems
+    assert problem.line == (line or problem.line)
+    assert problem.line is not None
+    assert mend in problem.mend
