@@ -57,8 +57,8 @@ async def step_results(session: AsyncSession, journey: str) -> list[StepResult]:
         .group_by(TouchRow.step, TouchRow.variant)
     )
     steps: dict[str, list[_Counts]] = {}
-    for step, *counts in rows:
-        steps.setdefault(step, []).append(_Counts(*counts))
+    for step, variant, sent, replied, bought in rows:
+        steps.setdefault(step, []).append(_Counts(variant, sent, replied, bought))
     return [_result(step, arms) for step, arms in sorted(steps.items())]
 
 

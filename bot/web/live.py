@@ -9,9 +9,20 @@ from contextlib import suppress
 from sqlalchemy import func, select
 
 from bot.store.database import Database
-from bot.store.tables import Outbound, Suggestion
+from bot.store.tables import Outbound, Suggestion, SuggestionStatus, WorkState
 
 _POLL_SECONDS = 2.0
+_ENDED = (WorkState.DONE, WorkState.FAILED, WorkState.DEAD)
+_MARKS = select(
+    select(func.max(Suggestion.id)).scalar_subquery(),
+    select(func.count()).where(Suggestion.status == SuggestionStatus.PENDING).scalar_subquery(),
+    select(func.max(Outbound.id)).scalar_subquery(),
+    *(
+        select(func.max(Outbound.finished_at)).where(Outbound.state == state).scalar_subquery()
+        for state in _ENDED
+    ),
+)
+"""Each is read off the end of an index, however many rows there are."""
 
 
 class Hub:
@@ -58,17 +69,7 @@ class Hub:
 
     async def _look(self) -> None:
         async with self._database.read() as session:
-            suggestions = (
-                await session.execute(
-                    select(func.max(Suggestion.id), func.max(Suggestion.decided_at))
-                )
-            ).one()
-            sends = (
-                await session.execute(
-                    select(func.max(Outbound.id), func.max(Outbound.finished_at))
-                )
-            ).one()
-        seen = (*suggestions, *sends)
+            seen = (await session.execute(_MARKS)).one()._tuple()
         if seen != self._seen:
             self._seen = seen
             self.publish()

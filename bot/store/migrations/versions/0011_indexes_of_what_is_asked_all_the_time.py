@@ -34,6 +34,8 @@ def upgrade() -> None:
     op.drop_index("ix_conversation_external_userid", table_name="conversation")
     op.create_index("ix_conversation_customer", "conversation", ["external_userid", "kind"])
     _touch_due(["audience", "look_at", "id"])
+    op.drop_index("ix_touch_step", table_name="touch")
+    op.create_index("ix_touch_journey", "touch", ["journey", "due_at", "id"])
     for name, table, column, rows in _PARTIAL:
         op.create_index(
             name, table, [column], sqlite_where=sa.text(rows), postgresql_where=sa.text(rows)
@@ -43,6 +45,8 @@ def upgrade() -> None:
 def downgrade() -> None:
     for name, table, *_ in _PARTIAL:
         op.drop_index(name, table_name=table)
+    op.drop_index("ix_touch_journey", table_name="touch")
+    op.create_index("ix_touch_step", "touch", ["journey", "step", "status"])
     _touch_due(["look_at", "id"])
     op.drop_index("ix_conversation_customer", table_name="conversation")
     op.create_index("ix_conversation_external_userid", "conversation", ["external_userid"])
