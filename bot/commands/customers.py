@@ -227,7 +227,7 @@ async def _apply(path: Path | None) -> list[str]:
 
 async def _preview() -> list[dict[str, Any]]:
     async with _contacts(online=False) as contacts:
-        found = await contacts.auto_tagger.preview()
+        found, _ = await contacts.auto_tagger.preview()
     return [
         {
             "id": one.rule.id,

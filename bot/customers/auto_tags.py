@@ -150,11 +150,14 @@ class AutoTagger:
                             now=now,
                         )
 
-    async def preview(self) -> list[Preview]:
-        """Count, over all customers, whom each rule describes and what it would change."""
+    async def preview(self, *, most: int | None = None) -> tuple[list[Preview], int]:
+        """Whom each rule describes and what it would change, among how many customers.
+
+        All are looked at, or no more than `most` (rounded up to a page).
+        """
         found = {rule.id: Preview(rule) for rule in self._rules.rules}
-        after = ""
-        while True:
+        after, looked_at = "", 0
+        while most is None or looked_at < most:
             async with self._database.read() as session:
                 ids = (
                     await session.scalars(
@@ -165,13 +168,14 @@ class AutoTagger:
                     )
                 ).all()
                 if not ids:
-                    return list(found.values())
+                    break
                 facts = await facts_of(session, ids, now=self._clock.now(), labels=self._labels)
                 borne = await _borne(session, ids)
                 guides = await _guides(session, ids)
-            after = ids[-1]
+            after, looked_at = ids[-1], looked_at + len(ids)
             for who, known in facts.items():
                 _count(found, who, known, borne, guides.get(who, ()))
+        return list(found.values()), looked_at
 
 
 Borne = Mapping[tuple[str, str, str, str], str]

@@ -284,7 +284,9 @@ async def test_a_rule_tags_and_takes_its_tag_back(shop: Shop) -> None:
             data={},
         )
     )
-    counts = {one.rule.id: (one.matching, one.would_add) for one in await auto.preview()}
+    previews, looked_at = await auto.preview()
+    assert looked_at > 0
+    counts = {one.rule.id: (one.matching, one.would_add) for one in previews}
     assert counts == {"cart": (1, 1), "silent": (0, 0), "live": (1, 1)}
     await auto.tick()
     await auto.tick()

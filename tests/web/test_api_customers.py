@@ -255,6 +255,8 @@ async def test_rules_are_previewed_with_counts(api: Api) -> None:
     assert by_id["gift-for-elders"]["samples"] == ["wmA"]
     assert by_id["often-bought"]["matching"] == 0
     assert answer["automatic"] is False
+    assert (answer["customers"], answer["all_customers"]) == (1, True)
+    assert (await api.get("tag-rules?customers=0"))[0] == 422
 
 
 async def test_tags_are_listed_with_how_many_bear_them(api: Api) -> None:
