@@ -10,6 +10,7 @@ from pathlib import Path
 from sqlalchemy import select
 
 from bot.app import Bot
+from bot.customers.behaviour import Behaviour
 from bot.customers.channel_draft import ChannelDraft
 from bot.errors import BotError
 from bot.sandbox import CUSTOMERS, GUIDES, Platform
@@ -36,13 +37,14 @@ class Door:
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """Somebody who scans a code, and what they ask later, so many hours after."""
+    """Somebody who scans a code, and what they ask or do so many hours later."""
 
     after: timedelta
     door: int
     nickname: str
     asks: str = ""
     wait: timedelta = timedelta(hours=3)
+    does: str = ""
 
 
 DOORS = (
@@ -66,13 +68,13 @@ _DAY = timedelta(days=1)
 ARRIVALS = (
     Arrival(timedelta(minutes=20), 0, "禾禾", "面料会起球吗"),
     Arrival(timedelta(hours=2), 1, "豆豆妈", "有优惠券吗", timedelta(hours=34)),
-    Arrival(timedelta(hours=6), 2, "阿澈"),
-    Arrival(_DAY + timedelta(hours=1), 0, "Lina"),
+    Arrival(timedelta(hours=6), 2, "阿澈", wait=timedelta(hours=20), does="parcel_arrived"),
+    Arrival(_DAY + timedelta(hours=1), 0, "Lina", does="added_to_cart"),
     Arrival(
         _DAY + timedelta(hours=3), 1, "小满妈妈", "我身高165体重110穿什么码", timedelta(hours=22)
     ),
     Arrival(_DAY + timedelta(hours=7), 2, "老周"),
-    Arrival(2 * _DAY + timedelta(hours=2), 0, "西西"),
+    Arrival(2 * _DAY + timedelta(hours=2), 0, "西西", does="added_to_cart"),
     Arrival(2 * _DAY + timedelta(hours=5), 1, "糯米妈"),
 )
 
@@ -129,13 +131,16 @@ async def open_door(bot: Bot, door: Door) -> str:
 
 async def _live(bot: Bot, platform: Platform, passing: PassingTime, doors: list[str]) -> None:
     first = platform.clock()
-    plot = [(one.after, one, "") for one in ARRIVALS]
-    plot += [(one.after + one.wait, one, one.asks) for one in ARRIVALS if one.asks]
+    plot = [(one.after, one) for one in ARRIVALS]
+    plot += [(one.after + one.wait, one) for one in ARRIVALS if one.asks or one.does]
     ids: dict[str, str] = {}
-    for after, one, asks in sorted(plot, key=lambda each: each[0]):
+    for after, one in sorted(plot, key=lambda each: each[0]):
         await passing.let(max(first + after - platform.clock(), timedelta()))
-        if asks:
-            await _ask(bot, platform, passing, ids[one.nickname], asks)
+        if (who := ids.get(one.nickname)) and one.asks:
+            await _ask(bot, platform, passing, who, one.asks)
+        if who and one.does:
+            await _report(bot, who, one.does)
+        if who:
             continue
         ids[one.nickname] = newcomer(platform, one.nickname)
         scan(platform, ids[one.nickname], config_id=doors[one.door])
@@ -143,6 +148,19 @@ async def _live(bot: Bot, platform: Platform, passing: PassingTime, doors: list[
     await passing.let(max(-platform.clock.offset, timedelta()))
     platform.clock.offset = timedelta()
     platform.customer_writes(CUSTOMERS[0].external_userid, "这件羽绒服还有L码吗")
+
+
+async def _report(bot: Bot, who: str, what: str) -> None:
+    """The shop's order system tells what a customer did."""
+    event = Behaviour(
+        event_id=f"demo-{what}-{who}",
+        type=what,
+        external_userid=who,
+        unionid=None,
+        at=bot.ground.clock.now(),
+        data={},
+    )
+    await bot.contacts.behaviour.take(event)
 
 
 async def _ask(bot: Bot, platform: Platform, passing: PassingTime, who: str, text: str) -> None:
