@@ -225,3 +225,6 @@ async def test_results_show_rates_echoes_and_intervals(shop: PagesShop, browser:
     assert "2 / 6 人回复" in page
     assert "33%（10% – 70%）" in page
     assert "继续收集" in page
+    timeline = await browser.text("/console/customers/wmLin?kind=touch")
+    assert "破冰·问一个好回答的问题" in timeline
+    assert "新朋友七天 · 导购卡片" in timeline

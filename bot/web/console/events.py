@@ -23,6 +23,8 @@ BREATH_SECONDS = 0.2
 
 async def stream(request: web.Request) -> web.StreamResponse:
     """Counts on connecting and after every change, until the page or the session is gone."""
+    if request.transport is None:  # the page went on while its session was looked up
+        return web.Response()
     async with sse_response(request, ping_interval=HEARTBEAT_SECONDS) as events:
         with suppress(OSError, SQLAlchemyError):  # the page connects again
             async for _ in _moments(request, events):
