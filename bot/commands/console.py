@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Annotated
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from bot.commands.speaking import say
 from bot.settings import load_settings
+
+if TYPE_CHECKING:
+    from bot.store.database import Database
 
 app = typer.Typer(help="工作台账号", no_args_is_help=True)
 
@@ -29,15 +34,44 @@ def password(
     say(f"{name} 的新密码（只显示这一次）：{asyncio.run(_reset(name))}")
 
 
+@app.command("add")
+def add(
+    name: Annotated[str, typer.Argument(help="账号名")],
+    operator: Annotated[bool, typer.Option("--operator", help="管理员，什么都能做")] = False,
+) -> None:
+    """添加一个工作台账号：默认是导购，只看收件箱和客户。
+
+    例：wecom-bot console add suqing
+    """
+    say(f"{name} 的密码（只显示这一次）：{asyncio.run(_add(name, operator=operator))}")
+
+
 async def _reset(name: str) -> str:
     from bot.clock import SystemClock
+    from bot.web.console.accounts import reset_password
+
+    async with _database() as database:
+        return await reset_password(database, SystemClock(), name)
+
+
+async def _add(name: str, *, operator: bool) -> str:
+    from bot.clock import SystemClock
+    from bot.store.tables import ConsoleRole
+    from bot.web.console.accounts import add_account
+
+    role = ConsoleRole.OPERATOR if operator else ConsoleRole.GUIDE
+    async with _database() as database:
+        return await add_account(database, SystemClock(), name, role)
+
+
+@asynccontextmanager
+async def _database() -> AsyncIterator[Database]:
     from bot.store.database import Database
     from bot.store.migrate import upgrade
-    from bot.web.console.accounts import reset_password
 
     database = Database(load_settings().database.url)
     try:
         await upgrade(database)
-        return await reset_password(database, SystemClock(), name)
+        yield database
     finally:
         await database.close()

@@ -6,9 +6,13 @@ import re
 from collections.abc import AsyncIterator
 
 import pytest
-from consoleshop import Guide, Shop, guide, note_of, open_shop, serve
+from consoleshop import NOON, Guide, Shop, guide, note_of, open_shop, serve
 
-from bot.store.tables import ConsoleUser
+from bot.clock import ManualClock
+from bot.store.database import Database
+from bot.store.migrate import upgrade
+from bot.store.tables import ConsoleRole, ConsoleUser
+from bot.web.console.accounts import add_account, ensure_first_user
 
 ACCOUNTS = "/console/accounts"
 
@@ -88,6 +92,15 @@ async def test_roles_change_but_nobody_shuts_the_shop_out(
         assert (await session.get_one(ConsoleUser, "he")).role == "guide"
     assert (await he.sign_in(password, name="he")).status == 303
     assert (await he.get(ACCOUNTS)).status == 403
+
+
+async def test_a_console_with_guides_alone_gets_its_operator(new_sqlite_url: str) -> None:
+    database, clock = Database(new_sqlite_url), ManualClock(NOON)
+    await upgrade(database)
+    await add_account(database, clock, "su", ConsoleRole.GUIDE)
+    assert await ensure_first_user(database, clock)
+    assert await ensure_first_user(database, clock) is None
+    await database.close()
 
 
 @pytest.mark.parametrize(

@@ -28,9 +28,10 @@ HASHER = PasswordHasher(time_cost=3, memory_cost=19 * 1024, parallelism=1)
 
 
 async def ensure_first_user(database: Database, clock: Clock) -> str | None:
-    """Create `admin` in an empty console; returns the password to print, else None."""
+    """Create `admin` where no operator is yet; returns the password to print, else None."""
+    operators = select(ConsoleUser.name).where(ConsoleUser.role == ConsoleRole.OPERATOR)
     async with database.read() as session:
-        if await session.scalar(select(ConsoleUser.name).limit(1)) is not None:
+        if await session.scalar(operators.limit(1)) is not None:
             return None
     password = new_password()
     row = {
