@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -214,6 +215,7 @@ async def test_results_show_rates_echoes_and_intervals(shop: PagesShop, browser:
                 "hello",
                 hours=-number,
                 **to("wmLin", status="sent", variant="问场合" if number % 2 else "给小贴士"),
+                sent_at=shop.clock.now() - timedelta(hours=number),
                 outcome=answered if number in (1, 5) else {},
             )
             for number in range(12)
