@@ -4,11 +4,11 @@ from typing import Any
 
 import pytest
 
-from bot.sandbox import Platform, mass_sends, moments, moments_feed
+from bot.sandbox import Call, Platform, answer, mass_sends, moments, moments_feed
 from bot.sandbox.api.call import Upload
 from bot.sandbox.errors import UnknownSubject
 
-from .conftest import Call, Caller, FakeClock, answer
+from .conftest import Caller, FakeClock
 
 QING, TANG = "guide_qing", "guide_tang"
 ANNA, BEA, CARL = "wmAnna", "wmBea", "wmCarl"
