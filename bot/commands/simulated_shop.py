@@ -59,7 +59,7 @@ _IN_MEMORY = Path("/dev/shm")  # noqa: S108  (a folder with a random name is mad
 _TAGS = ("宝妈", "女装", "会员", "")
 _LEASE = timedelta(minutes=1)
 _RETRY = timedelta(seconds=30)
-_UPKEEP = timedelta(hours=1)
+_UPKEEP = timedelta(hours=3)
 
 
 @dataclass(slots=True)

@@ -18,6 +18,7 @@ from bot.wecom.moments import customers, publishers
 _ECHO = timedelta(days=2)
 """How long likes and comments are worth asking for after the post's day."""
 _SLOWLY = timedelta(hours=2)
+_SELDOM = timedelta(hours=8)
 _REMIND = "moment_unpublished"
 
 
@@ -80,7 +81,9 @@ class MomentResults:
                 row.sent_at = row.sent_at or now
                 row.status = TouchState.SENT
                 row.explanation = f"{len(published)}/{len(out)} 位导购已发表"
-            later = _SLOWLY if len(published) == len(out) else timedelta(minutes=10)
+            later = _SLOWLY if now < task.valid_until else _SELDOM
+            if len(published) < len(out):
+                later = timedelta(minutes=10)
             await session.execute(
                 update(OutreachTask)
                 .where(OutreachTask.id == task.id)
