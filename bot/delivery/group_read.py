@@ -38,7 +38,7 @@ class GroupRead(Generic[Asked, Found]):
 
     async def _together(self, group: list[tuple[Asked, asyncio.Future[Found]]]) -> None:
         try:
-            async with self._database.read() as session:
+            async with self._database.read(urgent=True) as session:
                 found = await self._read(session, [asked for asked, _ in group])
         except asyncio.CancelledError:
             self._waiting = [*group, *self._waiting]

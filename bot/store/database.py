@@ -17,6 +17,8 @@ from sqlalchemy.pool import AsyncAdaptedQueuePool
 
 from bot.errors import StoreError
 
+_RESERVED = 4
+
 
 class Database:
     """Opens transactions; `write` ones are serialised on SQLite, which has one writer."""
@@ -36,16 +38,23 @@ class Database:
         if self.is_sqlite:
             _prepare_sqlite(self.engine.sync_engine)
         self._sessions = async_sessionmaker(self.engine, expire_on_commit=False)
+        self._first_sessions, self._reserved = self._sessions, None
+        if not self.is_sqlite:
+            options |= {"pool_size": _RESERVED, "max_overflow": 0}
+            self._reserved = create_async_engine(self.url, **options)
+            self._first_sessions = async_sessionmaker(self._reserved, expire_on_commit=False)
         self._one_writer = _Turnstile()
 
     @asynccontextmanager
     async def write(self, *, urgent: bool = False) -> AsyncIterator[AsyncSession]:
         """A transaction that commits at the end of the block, or not at all.
 
-        Where writers must queue, `urgent` ones go before the others; keep them short.
+        Where writers must queue, `urgent` ones go before the others; keep them short. Where they
+        need not, a few connections are kept for them.
         """
         if not self.is_sqlite:
-            async with self._sessions() as session, session.begin():
+            sessions = self._first_sessions if urgent else self._sessions
+            async with sessions() as session, session.begin():
                 yield session
             return
         async with (
@@ -57,9 +66,9 @@ class Database:
             yield session
 
     @asynccontextmanager
-    async def read(self) -> AsyncIterator[AsyncSession]:
+    async def read(self, *, urgent: bool = False) -> AsyncIterator[AsyncSession]:
         """A session for reading; nothing is committed."""
-        async with self._sessions() as session:
+        async with (self._first_sessions if urgent else self._sessions)() as session:
             if self.is_sqlite:
                 await session.execute(text("BEGIN"))
             yield session
@@ -79,6 +88,8 @@ class Database:
 
     async def close(self) -> None:
         await self.engine.dispose()
+        if self._reserved:
+            await self._reserved.dispose()
 
 
 class _Turnstile:
