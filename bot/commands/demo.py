@@ -83,7 +83,10 @@ async def _demo(port: int, sandbox_port: int, folder: Path, *, verbose: bool) ->
         )
         bot = await stack.enter_async_context(serving(settings, clock=clock))
         passing.companions.append(partial(keep_up, bot))
-        await live_the_first_days(bot, inside, passing)
+        living = asyncio.create_task(live_the_first_days(bot, inside, passing))
+        await _first_of(living, stop)
+        if stop.is_set():
+            return
         say(
             _WELCOME.format(
                 sandbox=f"http://127.0.0.1:{sandbox_port}/",
@@ -94,6 +97,18 @@ async def _demo(port: int, sandbox_port: int, folder: Path, *, verbose: bool) ->
         )
         await stop.wait()
         say("\n正在停止……")
+
+
+async def _first_of(work: asyncio.Task[None], stop: asyncio.Event) -> None:
+    """Until the work is done or somebody pressed Ctrl-C, which ends it."""
+    stopping = asyncio.create_task(stop.wait())
+    await asyncio.wait({work, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+    if work.done():
+        work.result()
+        return
+    work.cancel()
+    await asyncio.gather(work, return_exceptions=True)
 
 
 async def _console_password(url: str, clock: Clock, kept_in: Path) -> str:

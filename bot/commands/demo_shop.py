@@ -107,12 +107,18 @@ async def live_the_first_days(bot: Bot, platform: Platform, passing: PassingTime
         platform.store.remember(_FACT, "yes")
         with suppress(BotError):
             await bot.contacts.sync.tick()
-            doors = [await open_door(bot, door) for door in DOORS]
-            await _live(bot, platform, passing, doors)
+            await _live(bot, platform, passing, await _open_doors(bot))
+    elif not await bot.channels.page(limit=1):
+        with suppress(BotError):
+            await _open_doors(bot)
     if platform.clock.offset < timedelta():
         await passing.let(-platform.clock.offset)
         platform.clock.offset = timedelta()
         platform.keep_clock()
+
+
+async def _open_doors(bot: Bot) -> list[str]:
+    return [await open_door(bot, door) for door in DOORS]
 
 
 async def open_door(bot: Bot, door: Door) -> str:
