@@ -27,6 +27,7 @@ from bot.commands import (
     teaching,
 )
 from bot.commands.speaking import CONFIG_HELP, fail
+from bot.commands.usage import UsageError, of_file, refuse_usage
 from bot.errors import BotError
 from bot.settings import LoggingSettings
 from intents.errors import NluError
@@ -79,14 +80,18 @@ def main() -> None:
     """Run a command; exit codes: 0 done, 1 refused or failed, 2 wrong usage."""
     loggers.configure(LoggingSettings(level="WARNING"))
     try:
-        app()
+        sys.exit(app(standalone_mode=False) or 0)
+    except UsageError as error:
+        sys.exit(refuse_usage(error))
     except (BotError, NluError, SchedulerError, ScriptLibraryError) as error:
         sys.exit(fail(str(error)))
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, typer.Abort):
         sys.exit(130)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
+    except OSError as error:
+        sys.exit(fail(of_file(error)))
 
 
 if __name__ == "__main__":

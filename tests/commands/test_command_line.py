@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 import typer
 
+from bot import cli
 from bot.cli import app
 
 Run = Callable[..., Any]
@@ -335,3 +336,29 @@ def test_as_a_module_and_into_a_closed_pipe(tmp_path: Path) -> None:
     )
     assert ran.returncode == 0
     assert "Traceback" not in ran.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (["frob"], 2, "没有命令 frob。用法见 wecom-bot --help"),
+        (["parse"], 2, "缺少参数 text。用法见 wecom-bot parse --help"),
+        (["parse", "好", "--jsn"], 2, "没有选项 --jsn，是不是 --json"),
+        (["plan", "preview", "newcomer", "--days", "x"], 2, "--days 的值不对："),
+        (["scripts", "export", "/nowhere/a.xlsx"], 1, "/nowhere/a.xlsx 读不了或写不了"),
+    ],
+)
+def test_wrong_usage_is_said_in_chinese(
+    arguments: list[str],
+    code: int,
+    said: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["wecom-bot", *arguments])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert ended.value.code == code
+    assert said in capsys.readouterr().err
