@@ -109,7 +109,7 @@ class Contacts:
         """What looks for due work every so many seconds."""
         return {
             "automatic tags": (15, self.auto_tagger.tick),
-            "names of changed tags": (15, self.tag_names.tick),
+            "names of changed tags": (5, self.tag_names.tick),
             "customers handed on": (60, self.transfers.tick),
             "names of guides": (30, self.guide_names.tick),
             **({"sync of contacts": (60, self.sync.tick)} if self._settings.sync else {}),

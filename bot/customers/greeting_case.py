@@ -72,10 +72,13 @@ async def read_cases(session: AsyncSession, rows: Sequence[Greeting], *, stage: 
     `stage` is where new customers begin.
     """
     people = sorted({row.external_userid for row in rows})
-    channels = await _channels_of(session, rows)
     meetings = _by_person(
-        await session.scalars(select(Greeting).where(Greeting.external_userid.in_(people)))
+        await session.scalars(
+            select(Greeting).where(Greeting.external_userid.in_(people)).order_by(Greeting.id)
+        )
     )
+    states = {row.id: _state(row, meetings.get(row.external_userid, ())) for row in rows}
+    channels = await _channels_of(session, states.values())
     customers = {
         one.external_userid: one
         for one in await session.scalars(
@@ -86,7 +89,7 @@ async def read_cases(session: AsyncSession, rows: Sequence[Greeting], *, stage: 
     return [
         _case(
             row,
-            channels.get(row.channel_state),
+            channels.get(states[row.id]),
             customers.get(row.external_userid),
             [one for one in meetings.get(row.external_userid, ()) if one.id != row.id],
             known.get(row.external_userid, _Known()),
@@ -105,11 +108,21 @@ class _Known:
     spoke_at: datetime | None = None
 
 
-async def _channels_of(session: AsyncSession, rows: Sequence[Greeting]) -> dict[str, Channel]:
-    states = sorted({row.channel_state for row in rows} - {""})
-    if not states:
+def _state(row: Greeting, meetings: Sequence[Greeting]) -> str:
+    """Of one meeting that WeCom tells of twice, only the first telling may name the channel."""
+    told = [
+        one.channel_state
+        for one in meetings
+        if one.userid == row.userid and one.change_type != row.change_type and not one.ended_at
+    ]
+    return row.channel_state or next(filter(None, reversed(told)), "")
+
+
+async def _channels_of(session: AsyncSession, states: Iterable[str]) -> dict[str, Channel]:
+    wanted = sorted({*states} - {""})
+    if not wanted:
         return {}
-    found = await session.scalars(select(Channel).where(Channel.state.in_(states)))
+    found = await session.scalars(select(Channel).where(Channel.state.in_(wanted)))
     return {one.state: one for one in found}
 
 

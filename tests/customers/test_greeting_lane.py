@@ -314,6 +314,19 @@ async def test_consent_to_archiving_comes_later(lane: Lane) -> None:
     assert [row.outcome for row in await lane.rows(Greeting)] == ["failed", "sent"]
 
 
+async def test_the_second_telling_of_a_meeting_need_not_name_the_channel_again(lane: Lane) -> None:
+    await lane.channel(greeting={"text": "春季新品"}, tags=["海报"])
+    lane.script.will("externalcontact/send_welcome_msg", 41053)
+    await lane.arrive(added(state="c1", change="add_half_external_contact"))
+    await lane.work()
+    await lane.arrive(added(code=""))
+    await lane.arrive(added(code="code-b", change="msg_audit_approved"))
+    await lane.work()
+    assert lane.texts[-1] == "春季新品"
+    [job] = await lane.rows(TagJob)
+    assert job.names == ["海报"]
+
+
 async def test_half_added_then_added_is_one_meeting(lane: Lane) -> None:
     await lane.channel(tags=["海报"])
     half = "add_half_external_contact"
