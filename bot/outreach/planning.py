@@ -133,6 +133,7 @@ async def ledger_of(
         audience,
         subjects,
         since=history_since(context.now, calendar),
+        now=context.now,
         cards_since=today if audience is Audience.CUSTOMER else None,
     )
     cohorts = await cohort_walks(session, plans.journeys)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -88,9 +89,13 @@ async def history(
     subjects: Collection[str],
     *,
     since: datetime,
+    now: datetime,
     cards_since: datetime | None = None,
 ) -> list[Touch]:
-    """Touches of these subjects, all posts to cohorts, and the guides' cards."""
+    """Touches of these subjects, all posts to cohorts, and the guides' cards.
+
+    What is on its way reaches the customer now, however long ago it was due.
+    """
     recent = or_(TouchRow.due_at >= since, TouchRow.sent_at >= since)
     wanted = sorted(subjects)
     conditions = [
@@ -107,5 +112,8 @@ async def history(
     found: dict[str, Touch] = {}
     for condition in conditions:
         for row in await session.scalars(select(TouchRow).where(condition)):
-            found[row.id] = touch_of(row)
+            touch = touch_of(row)
+            if row.status == TouchState.SENDING and row.sent_at is None:
+                touch = replace(touch, due_at=max(touch.due_at, now))
+            found[row.id] = touch
     return list(found.values())

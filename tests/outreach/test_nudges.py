@@ -82,3 +82,26 @@ async def test_nothing_old_begins_a_journey(outreach_shop: Callable[..., Shop]) 
     for _ in range(12):
         await shop.step(minutes=10)
     assert await shop.touches() == []
+
+
+async def test_what_is_still_on_its_way_keeps_its_distance_from_the_next(
+    outreach_shop: Callable[..., Shop],
+) -> None:
+    """The first was due hours ago and is sent only now; the second must not join it."""
+    second = CART.partition("journeys:\n")[2].replace("id: cart", "id: late")
+    shop = outreach_shop(CART + second.replace("hours: 1", "hours: 5"))
+    await shop.customer(WHO)
+    await shop.writes(WHO)
+    await shop.step()
+    await shop.behaves(WHO, "cart_left")
+    await shop.outreach.listener.tick()
+    while not await shop.touches(status=TouchState.SENDING):
+        shop.clock.turn(minutes=10)
+        await shop.outreach.planner.tick()
+        await shop.outreach.dispatcher.tick()
+    for _ in range(30):
+        shop.clock.turn(minutes=10)
+        await shop.outreach.planner.tick()
+        await shop.outreach.dispatcher.tick()
+    on_its_way = await shop.touches(status=TouchState.SENDING)
+    assert [touch.journey for touch in on_its_way] == ["cart"]
