@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from outreach_shop import GUIDE, Shop
+
+from bot.sandbox import mass_sends
+from bot.sandbox.gatherings import open_group
+from bot.store.group_tables import CustomerGroup, GroupState
+from bot.store.outreach_tables import TaskKind, TaskPhase, TouchState
+
+WEEK = """
+version: 1
+journeys:
+- id: groups
+  name: 群日历
+  triggers: [{date: {weekly: %d}}]
+  repeat: true
+  steps:
+  - {id: ask, purpose: 问答, kind: group_post, at: {day: 0, time: "%s"},
+     catch_up: {send_late: 4}, content: {text: 今晚问答}}
+"""
+
+
+async def _opened(shop: Shop, name: str, state: GroupState = GroupState.ACTIVE) -> str:
+    now = shop.clock.now()
+    group = open_group(shop.platform, name, GUIDE)
+    row = CustomerGroup(
+        chat_id=group.chat_id, name=name, owner=GUIDE, state=state, known_since=now
+    )
+    await shop.add(row)
+    return group.chat_id
+
+
+async def test_a_post_for_all_groups_of_an_owner_is_one_task_and_reaches_each_once(
+    outreach_shop: Callable[..., Shop],
+) -> None:
+    shop = outreach_shop(WEEK % (1, "10:00"))
+    zone = shop.outreach.plans.calendar.zone
+    today = shop.clock.now().astimezone(zone).isoweekday()
+    shop = outreach_shop(WEEK % (today % 7 + 1, "10:00"))
+    chats = {await _opened(shop, name) for name in ("妈妈群", "老客群")}
+    await _opened(shop, "散了的群", GroupState.DISMISSED)
+    for _ in range(34):
+        await shop.step(hours=1)
+        for msgid, _ in mass_sends.waiting(shop.platform):
+            mass_sends.confirm(shop.platform, msgid)
+    [task] = await shop.tasks()
+    assert (task.kind, task.phase, task.sender) == (
+        TaskKind.GROUP_MASS_SEND,
+        TaskPhase.DONE,
+        GUIDE,
+    )
+    touches = await shop.touches()
+    assert {one.subject: one.status for one in touches} == dict.fromkeys(chats, TouchState.SENT)
+    assert len(touches) == len(chats)
