@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -46,12 +47,21 @@ def list_command(as_json: Json = False) -> None:
 
 
 @app.command("check")
-def check_command(as_json: Json = False) -> None:
+def check_command(
+    path: Annotated[
+        Path | None, typer.Argument(help="旅程文件或目录；不写则用设置 outreach.journeys 的")
+    ] = None,
+    as_json: Json = False,
+) -> None:
     """检查旅程文件和店铺日历：有错时指出文件、行和改法。
 
-    例：wecom-bot plan check
+    例：wecom-bot plan check 我的旅程.yml
     """
-    journeys = _plans(load_settings()).journeys
+    settings = load_settings()
+    if path is not None:
+        own = settings.outreach.model_copy(update={"journeys": path})
+        settings = settings.model_copy(update={"outreach": own})
+    journeys = _plans(settings).journeys
     if as_json:
         say_json({"ok": True, "journeys": len(journeys)})
     else:

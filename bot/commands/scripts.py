@@ -13,7 +13,7 @@ import typer
 from bot.clock import SystemClock
 from bot.commands.nlu import intent_labels
 from bot.commands.speaking import Json, fail, say, say_json, say_table
-from bot.errors import BadRequest
+from bot.errors import BadRequest, NotFound
 from bot.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -85,19 +85,21 @@ def export_command(
 
     例：wecom-bot scripts export 话术.xlsx
     """
+    if path.suffix not in {".xlsx", ".yml", ".yaml"}:
+        raise BadRequest(f"不认识的文件类型 {path.suffix or path.name}：请用 .xlsx 或 .yml")
     scripts = asyncio.run(_active())
+    if not scripts:
+        raise NotFound("话术库还是空的，没有可导出的；请先 wecom-bot scripts import 目录或表格")
     if path.suffix == ".xlsx":
         from scripts_library.spreadsheet import write_spreadsheet
 
         path.write_bytes(
             write_spreadsheet(scripts, intent_labels=intent_labels(), stage_labels=_stage_labels())
         )
-    elif path.suffix in {".yml", ".yaml"}:
+    else:
         from scripts_library import dump_catalogue
 
         path.write_text(dump_catalogue(scripts), encoding="utf-8")
-    else:
-        raise BadRequest(f"不认识的文件类型 {path.suffix or path.name}：请用 .xlsx 或 .yml")
     say(f"已导出 {len(scripts)} 条话术到 {path}")
 
 

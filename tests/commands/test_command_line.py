@@ -345,7 +345,13 @@ def test_as_a_module_and_into_a_closed_pipe(tmp_path: Path) -> None:
         (["parse"], 2, "缺少参数 text。用法见 wecom-bot parse --help"),
         (["parse", "好", "--jsn"], 2, "没有选项 --jsn，是不是 --json"),
         (["plan", "preview", "newcomer", "--days", "x"], 2, "--days 的值不对："),
-        (["scripts", "export", "/nowhere/a.xlsx"], 1, "/nowhere/a.xlsx 读不了或写不了"),
+        (
+            ["evaluate", "a.jsonl", "--report", "/nowhere/a.html"],
+            1,
+            "/nowhere/a.html 读不了或写不了",
+        ),
+        (["scripts", "export", "a.xlsx"], 1, "话术库还是空的"),
+        (["plan", "check", "a.yml"], 1, "a.yml 第 2 行"),
     ],
 )
 def test_wrong_usage_is_said_in_chinese(
@@ -357,6 +363,8 @@ def test_wrong_usage_is_said_in_chinese(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    Path("a.jsonl").write_text('{"text": "你好", "intent": "greet"}\n', encoding="utf-8")
+    Path("a.yml").write_text("version: 1\njourneys: 1\n", encoding="utf-8")
     monkeypatch.setattr(sys, "argv", ["wecom-bot", *arguments])
     with pytest.raises(SystemExit) as ended:
         cli.main()

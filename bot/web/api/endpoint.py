@@ -138,8 +138,6 @@ _WORDINGS = {
     "greater_than_equal": "不能小于 {ge}",
     "less_than": "应小于 {lt}",
     "less_than_equal": "不能大于 {le}",
-    "enum": "只能是 {expected}",
-    "literal_error": "只能是 {expected}",
     "list_type": "应是一个列表",
     "dict_type": "应是一个 JSON 对象",
     "model_type": "应是一个 JSON 对象",
@@ -155,6 +153,8 @@ def _wording(item: Any) -> str:
     if kind == "too_short":
         least = item["ctx"]["min_length"]
         return "不能为空" if least == 1 else f"至少要有 {least} 项"
+    if expected := item.get("ctx", {}).get("expected"):
+        return f"只能是 {str(expected).replace(', ', '、').replace(' or ', ' 或 ')}"
     if known := _WORDINGS.get(kind):
         return known.format_map(item.get("ctx", {}))
     if kind.startswith("datetime"):
