@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 
 import aiohttp
 
@@ -147,5 +147,7 @@ async def _guarded(name: str, loop: Callable[[], Awaitable[None]]) -> None:
 
 
 async def _once(job: Callable[[], Awaitable[None]]) -> None:
-    with suppress(Exception):
+    try:
         await job()
+    except Exception as error:  # noqa: BLE001, RUF100  (what ticks or loops will come to it again)
+        loggers.app.error("something at the start failed", exc_info=error)
