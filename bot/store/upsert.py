@@ -9,7 +9,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
-_ROWS_A_STATEMENT = 500
+_OPTIONS = {"insertmanyvalues_page_size": 500, "render_nulls": True}
+"""Were a NULL left out, rows with and without it could not share a statement."""
 
 
 async def insert_new(
@@ -44,7 +45,5 @@ async def insert_new_keys(
     statement = (
         insert(table).on_conflict_do_nothing(index_elements=list(unique)).returning(*returning)
     )
-    found = await session.execute(
-        statement, list(rows), execution_options={"insertmanyvalues_page_size": _ROWS_A_STATEMENT}
-    )
+    found = await session.execute(statement, list(rows), execution_options=_OPTIONS)
     return [tuple(row) for row in found]

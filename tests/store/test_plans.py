@@ -15,6 +15,7 @@ from bot.store.contact_tables import Follow
 from bot.store.database import Database
 from bot.store.migrate import upgrade
 from bot.store.tables import Customer, InboxEvent, Work
+from bot.store.upsert import insert_new
 
 NOW = datetime(2026, 11, 22, 2, 0, tzinfo=UTC)
 
@@ -82,3 +83,29 @@ async def test_relations_and_profiles_are_found_by_whose_they_are(
         "INDEX ix_follow_guide (userid=? AND state=?)",
         "INDEX ix_customer_profile_due (profile_due_at<?)",
     ]
+
+
+async def test_rows_with_and_without_a_value_are_inserted_in_one_statement(
+    asked: tuple[Database, list[tuple[str, Any]]],
+) -> None:
+    database, _ = asked
+    inserts: list[str] = []
+
+    @event.listens_for(database.engine.sync_engine, "before_cursor_execute")
+    def _note(_c: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        inserts.extend([statement] if statement.startswith("INSERT") else [])
+
+    rows = [
+        {
+            "external_userid": f"wm{number}",
+            "stage": "icebreak",
+            "stage_since": NOW,
+            "first_seen_at": NOW,
+            "unionid": f"u{number}" if number % 2 else None,
+        }
+        for number in range(200)
+    ]
+    key = Customer.external_userid
+    async with database.write() as session:
+        new = await insert_new(session, Customer, rows, unique=[key.key], returning=key)
+    assert (len(new), len(inserts)) == (200, 1)
