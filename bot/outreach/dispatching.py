@@ -6,9 +6,9 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeAlias
 
-from sqlalchemy import insert, select
+from sqlalchemy import insert, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot import loggers
@@ -46,6 +46,7 @@ from scheduler.timing import open_span
 from scripts_library import Script
 
 _PAGE = 300
+_Place: TypeAlias = tuple[datetime, str]
 _WAIT = timedelta(minutes=10)
 _TRANSIT = timedelta(seconds=1)
 _LATER = frozenset(
@@ -111,8 +112,10 @@ class Dispatcher:
             return 0
         scripts = {script.id: script for script in await self._library.index()}
         for audience in due:
-            while looked_at := await self._page(audience, scripts):
-                total += looked_at
+            last: _Place | None = None
+            while rows := await self._page(audience, scripts, after=last):
+                total += len(rows)
+                last = rows[-1]
         if total:
             self._on_promised()
         return total
@@ -136,28 +139,34 @@ class Dispatcher:
             TouchRow.journey.in_(list(self._plans.running)),
         )
 
-    async def _page(self, audience: Audience, scripts: Mapping[str, Script]) -> int:
+    async def _page(
+        self, audience: Audience, scripts: Mapping[str, Script], *, after: _Place | None
+    ) -> list[_Place]:
         now = self._clock.now()
         async with self._database.write() as session:
             await self._database.alone(session, TURN)
-            rows = await self._due(session, audience, now)
+            rows = await self._due(session, audience, now, after)
             if not rows:
-                return 0
+                return []
+            places = [(row.look_at, row.id) for row in rows]
             desk = await self._desk(session, audience, rows, scripts, now)
             drafts = TaskDrafts(self._plans, now)
             for row in rows:
                 await self._handle(session, desk, drafts, row)
             await _add_sends(session, desk)
             await drafts.save(session)
-        return len(rows)
+        return places
 
     async def _due(
-        self, session: AsyncSession, audience: Audience, now: datetime
+        self, session: AsyncSession, audience: Audience, now: datetime, after: _Place | None
     ) -> Sequence[TouchRow]:
+        """The next page; what was promised keeps its place, so a page begins where one ended."""
+        place = tuple_(TouchRow.look_at, TouchRow.id)
+        beyond = () if after is None else (place > after,)
         return (
             await session.scalars(
                 select(TouchRow)
-                .where(*self._is_due(audience, now))
+                .where(*self._is_due(audience, now), *beyond)
                 .order_by(TouchRow.look_at, TouchRow.id)
                 .limit(_PAGE)
                 .with_for_update(skip_locked=True)
