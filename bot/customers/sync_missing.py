@@ -18,7 +18,7 @@ from bot.store.contact_tables import Follow, FollowEvent, SyncMember, SyncRun
 from bot.store.upsert import insert_new
 
 _CHUNK = 400
-_SUSPICIOUS = 1000
+_SUSPICIOUS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class Closed:
 async def close_missing(session: AsyncSession, run: SyncRun, *, now: datetime) -> Closed:
     """Close some of the relations that this run should have seen and did not.
 
-    When most of a large corp would vanish at once, the app has lost its view rather than the
+    When all or most of a corp would vanish at once, the app has lost its view rather than the
     shop its customers: nothing is closed then.
     """
     missing = _missing(run)
@@ -44,7 +44,7 @@ async def close_missing(session: AsyncSession, run: SyncRun, *, now: datetime) -
         .limit(_CHUNK)
     )
     pairs = [(userid, who) for userid, who in keys]
-    if not pairs or await _too_many(session, missing):
+    if not pairs or await _too_many(session, run, missing):
         return Closed()
     await session.execute(
         update(Follow)
@@ -86,9 +86,11 @@ def _missing(run: SyncRun) -> Any:
     )
 
 
-async def _too_many(session: AsyncSession, missing: Any) -> bool:
+async def _too_many(session: AsyncSession, run: SyncRun, missing: Any) -> bool:
     gone = await session.scalar(select(func.count()).select_from(Follow).where(missing)) or 0
-    if gone < _SUSPICIOUS:
+    found = (Follow.state == FollowState.ACTIVE, Follow.sweep == run.id)
+    seen = await session.scalar(select(Follow.userid).where(*found).limit(1))
+    if gone < _SUSPICIOUS and seen is not None:
         return False
     kept = (
         await session.scalar(
@@ -96,7 +98,7 @@ async def _too_many(session: AsyncSession, missing: Any) -> bool:
         )
         or 0
     )
-    if gone * 2 < kept:
+    if gone * 2 < kept and seen is not None:
         return False
     loggers.customers.error("most contacts have vanished; nothing was closed", missing=gone)
     return True

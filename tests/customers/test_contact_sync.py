@@ -69,6 +69,18 @@ async def test_first_sync_takes_in_guides_customers_tags_and_channels(shop: Shop
     assert (await follow(shop, "zhang", "wmA")).remark == "小林"
 
 
+async def test_a_corp_that_seems_empty_closes_nothing(shop: Shop) -> None:
+    """The app lost its view; nobody loses all customers in one night."""
+    fill(shop, guides=2, each=3)
+    await shop.sync().run()
+    shop.clock.turn(days=1)
+    for guide in ("guide000", "guide001"):
+        for number in range(3):
+            shop.people.unfollow(guide, f"wm{guide[-3:]}x{number:04}")
+    assert (await shop.sync().run()).follows.removed == 0
+    assert (await follow(shop, "guide000", "wm000x0000")).state == "active"
+
+
 async def test_a_second_sync_writes_only_what_changed(shop: Shop) -> None:
     (vip,) = shop.people.add_group("等级", "VIP")
     fill(shop, guides=3, each=5)
