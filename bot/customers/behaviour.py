@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.clock import Clock
 from bot.customers.funnel import Funnel
-from bot.customers.parked import BehaviourState
+from bot.customers.parked import BehaviourState, wait_for_newcomers
 from bot.customers.stages import move_stage
 from bot.customers.tag_checks import want_check
 from bot.delivery.rounds import Rounds
@@ -81,6 +81,9 @@ class BehaviourBook(Rounds):
             if not new or event is None:
                 return Taken(True, event.customer if event else None)
             taken = Taken(False, *await self._apply(session, event))
+            if taken.customer is None:
+                await wait_for_newcomers(session)
+                taken = Taken(False, *await self._apply(session, event))
         self._on_applied()
         return taken
 

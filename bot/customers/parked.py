@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from enum import StrEnum
 
-from sqlalchemy import or_, update
+from sqlalchemy import func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.store.contact_tables import BehaviourEvent
+
+_DOOR = func.hashtext("people appear")
 
 
 class BehaviourState(StrEnum):
@@ -17,6 +19,16 @@ class BehaviourState(StrEnum):
     PARKED = "parked"
     READY = "ready"
     APPLIED = "applied"
+
+
+async def wait_for_newcomers(session: AsyncSession) -> None:
+    """Until this transaction ends nobody appears unseen: those on their way have arrived.
+
+    Without it a stranger's event and the stranger could come in at once, neither seeing the
+    other, and the event would wait for ever.
+    """
+    if _is_postgres(session):
+        await session.execute(select(func.pg_advisory_xact_lock(_DOOR)))
 
 
 async def unpark(
@@ -37,9 +49,15 @@ async def unpark(
         if values
     ]
     if matches:
+        if _is_postgres(session):
+            await session.execute(select(func.pg_advisory_xact_lock_shared(_DOOR)))
         await session.execute(
             update(BehaviourEvent)
             .where(BehaviourEvent.state == BehaviourState.PARKED, or_(*matches))
             .values(state=BehaviourState.READY)
             .execution_options(synchronize_session=False)
         )
+
+
+def _is_postgres(session: AsyncSession) -> bool:
+    return session.get_bind().dialect.name == "postgresql"

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -10,7 +11,10 @@ from contact_fixtures import shop as shop
 from contact_platform import SINCE
 from sqlalchemy import func, select, text, update
 
+from bot.customers.behaviour import Behaviour, BehaviourBook
 from bot.customers.follow_rows import of_pairs
+from bot.customers.funnel import load_funnel
+from bot.customers.profiles import meet
 from bot.customers.tally import Tally
 from bot.errors import Conflict, MendSettings
 from bot.store.contact_tables import (
@@ -282,6 +286,20 @@ async def test_parked_behaviour_is_released_when_the_customer_is_read(shop: Shop
     shop.people.people["wmA"]["unionid"] = "oUnion"
     await shop.sync().run()
     assert await count(shop, BehaviourEvent, BehaviourEvent.state == "ready") == 1
+
+
+async def test_an_event_and_its_stranger_who_come_at_once_find_each_other(shop: Shop) -> None:
+    book = BehaviourBook(shop.database, shop.clock, load_funnel())
+    did = Behaviour(
+        event_id="e1", type="order_paid", external_userid="wmA", data={}, at=shop.clock.now()
+    )
+    async with shop.database.write() as session:
+        await meet(session, ["wmA"], stage="icebreak", now=shop.clock.now())
+        taking = asyncio.create_task(book.take(did))
+        await asyncio.wait({taking}, timeout=0.3)
+    await taking
+    await book.round()
+    assert await count(shop, BehaviourEvent, BehaviourEvent.state == "applied") == 1
 
 
 async def test_contacts_of_wecom_users_and_strange_fields_are_kept_whole(shop: Shop) -> None:
