@@ -68,11 +68,15 @@ def _people_come(bot: Bot, campaigns: Campaigns, count: int) -> dict[tuple[str, 
 
 
 def _all_asked_once(bot: Bot, campaigns: Campaigns, expected: dict[tuple[str, str], int]) -> None:
-    bot.wait_for(
-        lambda: len(campaigns.asked()) >= len(expected),
-        "everybody to be asked for",
-        patience=_PATIENCE,
-    )
+    try:
+        bot.wait_for(
+            lambda: len(campaigns.asked()) >= len(expected),
+            "everybody to be asked for",
+            patience=_PATIENCE,
+        )
+    except AssertionError as error:
+        touches = bot.api("GET", "/touches?limit=100").json["items"]
+        raise AssertionError(f"{campaigns.asked()}\n{touches}") from error
     bot.wait_for(lambda: not _open(bot), "no touch to be under way", patience=_PATIENCE)
     assert campaigns.asked() == expected
     assert campaigns.outside(9, 21.5) == []
@@ -102,6 +106,7 @@ def test_killed_before_the_answer_to_a_task(
     _all_asked_once(bot, campaigns, expected)
 
 
+@pytest.mark.long
 @pytest.mark.postgres
 def test_two_replicas_and_one_killed(
     start: StartBot,
