@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -122,6 +124,8 @@ def evaluate(
     settings = load_settings()
     if cross_validate == (file is not None):
         raise typer.BadParameter("请给一个 JSONL 文件，或者只写 --cross-validate")
+    if report is not None and not report.parent.is_dir():
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(report))
     if file is None:
         results = [_cross_validated(settings)]
     else:

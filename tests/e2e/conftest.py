@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from trained import model_folder
 
 from e2e.running import Bot, environment
 from e2e.standin import Platform, free_port
@@ -23,19 +24,18 @@ _numbers = itertools.count(1)
 def model(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the built-in engine, trained from the shipped data once.
 
-    Kept in pytest's cache if there is one: the product tells models apart by their data.
+    The product tells models apart by their data.
     """
-    cache = getattr(request.config, "cache", None)
-    folder: Path = cache.mkdir("nlu") if cache else tmp_path_factory.mktemp("nlu")
-    training = subprocess.run(
-        [sys.executable, "-m", "bot", "train"],
-        cwd=tmp_path_factory.mktemp("training"),
-        env={**os.environ, "BOT_NLU__MODEL_DIR": str(folder)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        timeout=300,
-        check=False,
-    )
+    with model_folder(request.config, tmp_path_factory) as folder:
+        training = subprocess.run(
+            [sys.executable, "-m", "bot", "train"],
+            cwd=tmp_path_factory.mktemp("training"),
+            env={**os.environ, "BOT_NLU__MODEL_DIR": str(folder)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=300,
+            check=False,
+        )
     assert training.returncode == 0, training.stdout.decode()
     return folder
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
+from trained import model_folder
 
 from intents import BuiltinEngine, load_or_train
 from intents.taxonomy import OUT_OF_SCOPE
@@ -17,9 +16,8 @@ pytestmark = pytest.mark.xdist_group("shipped engine")
 def shipped(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> BuiltinEngine:
-    cache = getattr(request.config, "cache", None)
-    folder: Path = cache.mkdir("nlu") if cache else tmp_path_factory.mktemp("nlu")
-    return BuiltinEngine(load_or_train(folder))
+    with model_folder(request.config, tmp_path_factory) as folder:
+        return BuiltinEngine(load_or_train(folder))
 
 
 @pytest.mark.parametrize("hello", ["你好，", "您好 ", "在吗，", "客服你好，", "哈喽，"])
