@@ -11,6 +11,8 @@ from e2e.crowd import Guide, assert_each_got_one, replies, writing
 from e2e.running import Bot
 from e2e.standin import Platform
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture(scope="module")
 def mortal(start_any: StartBot) -> Iterator[Bot]:
@@ -33,7 +35,6 @@ def platform(mortal: Bot) -> Platform:
     return mortal.platform
 
 
-@pytest.mark.long
 def test_sixty_customers_and_three_kills(start: StartBot, own_platform: Platform) -> None:
     people = [f"wm_crowd_{number:02d}" for number in range(60)]
     own_platform.account("wk_shop").page = 7

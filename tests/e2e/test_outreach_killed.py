@@ -15,6 +15,8 @@ from e2e.contacts import Contacts
 from e2e.running import Bot
 from e2e.standin import Platform
 
+pytestmark = pytest.mark.long
+
 SPEED = 1800
 JOURNEYS = """version: 1
 journeys:
@@ -106,7 +108,6 @@ def test_killed_before_the_answer_to_a_task(
     _all_asked_once(bot, campaigns, expected)
 
 
-@pytest.mark.long
 @pytest.mark.postgres
 def test_two_replicas_and_one_killed(
     start: StartBot,

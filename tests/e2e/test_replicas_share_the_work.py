@@ -12,7 +12,7 @@ from e2e.crowd import Guide, assert_each_got_one, replies, writing
 from e2e.running import Bot
 from e2e.standin import Platform
 
-pytestmark = pytest.mark.postgres
+pytestmark = [pytest.mark.postgres, pytest.mark.long]
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +39,6 @@ def platform(replicas: tuple[Bot, Bot]) -> Platform:
     return replicas[0].platform
 
 
-@pytest.mark.long
 def test_sixty_customers_and_one_replica_killed(
     replicas: tuple[Bot, Bot], platform: Platform
 ) -> None:
