@@ -311,9 +311,7 @@ async def _add_sends(session: AsyncSession, desk: Desk) -> None:
     values = [_values(send) for _, sends in desk.sends for send in sends]
     if not values:
         return
-    made = await session.execute(
-        insert(Outbound).values(values).returning(Outbound.msgid, Outbound.id)
-    )
+    made = await session.execute(insert(Outbound).returning(Outbound.msgid, Outbound.id), values)
     ids = {str(row.msgid): int(row.id) for row in made}
     for row, sends in desk.sends:
         row.outcome = {**row.outcome, "outbound": [ids[send.msgid] for send in sends]}

@@ -137,6 +137,7 @@ class TouchRow(Base):
         Index("ix_touch_listing", "due_at", "id"),
         Index("ix_touch_task", "task_id"),
         Index("ix_touch_journey", "journey", "due_at", "id"),
+        Index("ix_touch_way", "way", "due_at"),
     )
 
     id: Mapped[str] = mapped_column(String(32), primary_key=True)

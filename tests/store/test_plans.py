@@ -10,12 +10,14 @@ from typing import Any
 import pytest
 from sqlalchemy import event, select, text
 
+from bot.outreach.touch_rows import history
 from bot.store.claims import LEASED, claim, next_due, release_dead_leases
 from bot.store.contact_tables import Follow
 from bot.store.database import Database
 from bot.store.migrate import upgrade
 from bot.store.tables import Customer, InboxEvent, Work
 from bot.store.upsert import insert_new
+from scheduler import Audience
 
 NOW = datetime(2026, 11, 22, 2, 0, tzinfo=UTC)
 
@@ -83,6 +85,20 @@ async def test_relations_and_profiles_are_found_by_whose_they_are(
         "INDEX ix_follow_guide (userid=? AND state=?)",
         "INDEX ix_customer_profile_due (profile_due_at<?)",
     ]
+
+
+async def test_what_counts_against_limits_is_not_sought_among_all_of_the_days_touches(
+    asked: tuple[Database, list[tuple[str, Any]]],
+) -> None:
+    database, statements = asked
+    async with database.read() as session:
+        statements.clear()
+        since = NOW - timedelta(days=7)
+        await history(session, Audience.CUSTOMER, ["wm1"], since=since, now=NOW, cards_since=NOW)
+    mine, posts, cards = await _plans(database, statements)
+    assert "ix_touch_subject (audience=? AND subject=?" in mine
+    assert "ix_touch_subject (audience=?)" in posts
+    assert "ix_touch_way (way=? AND due_at>?)" in cards
 
 
 async def test_rows_with_and_without_a_value_are_inserted_in_one_statement(
