@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -151,15 +151,20 @@ class SimulatedShop:
             await herald.handle(row)
 
     async def _work(self, table: Any, handle: Callable[[Any], Awaitable[None]]) -> None:
+        """All that is due, one of a lane after the other as workers take them."""
+        now = self.clock.now()
+        while rows := await self._claimed(table):
+            for row in rows:
+                try:
+                    await handle(row)
+                except RetryLater as error:
+                    async with self.database.write() as session:
+                        await postpone(session, row, until=now + _RETRY, error=error.message)
+
+    async def _claimed(self, table: Any) -> Sequence[Any]:
         now = self.clock.now()
         async with self.database.write() as session:
-            rows = await claim(session, table, by=_NAME, now=now, lease=_LEASE, limit=500)
-        for row in rows:
-            try:
-                await handle(row)
-            except RetryLater as error:
-                async with self.database.write() as session:
-                    await postpone(session, row, until=now + _RETRY, error=error.message)
+            return await claim(session, table, by=_NAME, now=now, lease=_LEASE, limit=500)
 
     async def _finish_bursts(self) -> None:
         """Nobody answers here: the rehearsal is about what goes out unasked."""

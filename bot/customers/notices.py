@@ -29,12 +29,16 @@ async def tell_guide(
     kind: str,
     about: str,
     external_userid: str = "",
+    lane: str = "",
     now: datetime,
 ) -> None:
-    """Promise one notice; the same `kind` `about` the same thing is told only once."""
+    """Promise one notice; the same `kind` `about` the same thing is told only once.
+
+    A guide hears notices in their order, save those with a `lane` of their own.
+    """
     row = {
         "key": notice_key(userid, kind=kind, about=about),
-        "lane": f"guide:{userid}"[:200],
+        "lane": (lane or f"guide:{userid}")[:200],
         "state": WorkState.READY,
         "due_at": now,
         "attempts": 0,

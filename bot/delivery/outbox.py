@@ -50,15 +50,17 @@ def drafted(
     *,
     now: datetime,
     suggestion_id: int | None = None,
+    lane: str = "",
 ) -> list[Outbound]:
     """The rows of one reply, for whoever adds many replies to a session at once.
 
-    After a part that WeCom refused the rest is held back.
+    After a part that WeCom refused the rest is held back. What nobody asked for has a `lane`
+    of its own: put off until tomorrow, it must not keep replies waiting.
     """
     reply = {"reply": secrets.token_hex(8)} if len(parts) > 1 else {}
     return [
         Outbound(
-            lane=f"c{conversation.id}",
+            lane=lane or f"c{conversation.id}",
             state=WorkState.READY,
             due_at=now,
             created_at=now,

@@ -266,7 +266,9 @@ class Dispatcher:
 
     def _send(self, desk: Desk, row: TouchRow, content: Content) -> None:
         parts = self._parts(desk, row, content)
-        sends = drafted(desk.conversations[row.subject], parts, now=desk.context.now)
+        sends = drafted(
+            desk.conversations[row.subject], parts, now=desk.context.now, lane=_lane(row)
+        )
         for place, send in enumerate(sends):
             send.msgid = _msgid(row.id, place)
             send.payload = {**send.payload, TOUCH: row.id}
@@ -290,6 +292,7 @@ class Dispatcher:
             kind=CARD,
             about=row.id,
             external_userid=row.subject,
+            lane=_lane(row),
             now=desk.context.now,
         )
         row.status = TouchState.SENDING
@@ -333,6 +336,11 @@ def _sender(desk: Desk, row: TouchRow) -> str:
     if not guides:
         raise Unsayable(Rule.NO_GUIDE.zh)
     return guides[0]
+
+
+def _lane(row: TouchRow) -> str:
+    """A touch that is put off to its hours keeps nobody waiting but its own later parts."""
+    return f"touch:{row.id}"
 
 
 def _msgid(touch_id: str, place: int) -> str:

@@ -4,14 +4,16 @@ from collections.abc import Callable
 from datetime import datetime, time, timedelta
 
 from outreach_shop import Shop
+from sqlalchemy import select
 from test_mass_sends import NEWS, PEOPLE
 from test_nudges import CART, WHO
 
 from bot.customers.opt_outs import OptOutSource, opt_out
 from bot.customers.personal_data import PersonalData
+from bot.delivery.outbox import enqueue
 from bot.sandbox import mass_sends
 from bot.store.outreach_tables import TaskPhase, TouchState
-from bot.store.tables import Outbound
+from bot.store.tables import Conversation, Outbound
 
 LATE = NEWS.replace("kind: mass_send", "kind: mass_send\n    catch_up: {send_late: 24}")
 
@@ -105,3 +107,34 @@ async def test_a_message_promised_before_a_stop_is_not_sent_at_night_nor_after_a
     [touch] = await shop.touches()
     assert (touch.status, touch.rule) == (TouchState.CANCELLED, "exit_bought")
     assert shop.platform.sent_messages(WHO) == []
+
+
+async def test_what_waits_for_the_morning_keeps_no_reply_waiting(
+    outreach_shop: Callable[..., Shop],
+) -> None:
+    late = CART.replace("kind: nudge", "kind: nudge\n    catch_up: {send_late: 24}")
+    shop = outreach_shop(late)
+    await shop.customer(WHO)
+    await shop.writes(WHO)
+    await shop.step()
+    await shop.behaves(WHO, "cart_left")
+    await shop.step(minutes=5)
+    while not await shop.touches(status=TouchState.SENDING):
+        shop.clock.turn(minutes=10)
+        await shop.outreach.dispatcher.tick()
+    shop.clock.turn(seconds=(_at(shop, 23) - shop.clock.now()).total_seconds())
+    async with shop.database.write() as session:
+        talk = await session.scalar(
+            select(Conversation).where(Conversation.external_userid == WHO)
+        )
+        assert talk is not None
+        await enqueue(session, talk, [{"text": "有货的"}], now=shop.clock.now())
+    passed = []
+
+    async def at_the_gate(row: Outbound) -> None:
+        if await shop.outreach.gate.passes(row):
+            passed.append(row.text)
+
+    await shop.work(Outbound, at_the_gate)
+    await shop.work(Outbound, at_the_gate)
+    assert passed == ["有货的"]
