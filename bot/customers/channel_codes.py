@@ -9,13 +9,21 @@ from urllib.parse import quote
 
 from bot.clock import Clock
 from bot.customers.channel_draft import LINK
-from bot.errors import GiveUp, UnknownOutcome
+from bot.errors import GiveUp, TellGuide, UnknownOutcome, Unprocessable, WeComError
 from bot.store.channel_tables import Channel
 from bot.wecom.client import WeComClient
 from bot.wecom.contact_ways import NO_SUCH_WAY, config_ids, way_of
 
 _EARLIER = timedelta(hours=1)  # WeCom's clock and ours may differ
 _NO_SUCH_LINK = frozenset({40058, NO_SUCH_WAY})
+_GUIDES_AT_FAULT = frozenset({40003, 40031, 41054, 60011, 60021, 60111, 84074})
+
+
+class StrangeGuides(TellGuide):
+    """企业微信不认其中几位导购。"""
+
+    code = Unprocessable.code
+    status = Unprocessable.status
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +45,8 @@ class ChannelCodes:
     async def make(self, channel: Channel, users: Sequence[str]) -> Code:
         """Make the code; after a lost answer the one that was made is found.
 
-        When WeCom answered that it is busy, and has none, it is asked once more.
+        When WeCom answered that it is busy, and has none, it is asked once more. Raises
+        `StrangeGuides` when it does not know some of them.
         """
         try:
             return await self._make(channel, users)
@@ -49,6 +58,12 @@ class ChannelCodes:
         return await self._make(channel, users)
 
     async def _make(self, channel: Channel, users: Sequence[str]) -> Code:
+        try:
+            return await self._ask_for(channel, users)
+        except WeComError as error:
+            raise await self._explained(error, users) from None
+
+    async def _ask_for(self, channel: Channel, users: Sequence[str]) -> Code:
         ways = self._client.contact_ways
         if channel.kind == LINK:
             answer = await ways.create_link(
@@ -102,20 +117,49 @@ class ChannelCodes:
                 return None
 
     async def update(self, channel: Channel, users: Sequence[str]) -> None:
-        """Put these guides behind the code; doing it twice changes nothing."""
-        ways = self._client.contact_ways
+        """Put these guides behind the code; doing it twice changes nothing.
+
+        Raises `StrangeGuides` when WeCom does not know some of them.
+        """
         if channel.config_id is None:
             return
+        try:
+            await self._put_behind(channel, channel.config_id, users)
+        except WeComError as error:
+            raise await self._explained(error, users) from None
+
+    async def _put_behind(self, channel: Channel, config_id: str, users: Sequence[str]) -> None:
+        ways = self._client.contact_ways
         if channel.kind == LINK:
-            await ways.update_link(channel.config_id, name=link_name(channel), users=users)
+            await ways.update_link(config_id, name=link_name(channel), users=users)
             return
         await ways.update_way(
-            channel.config_id,
+            config_id,
             user=list(users),
             remark=channel.remark,
             skip_verify=channel.skip_verify,
             state=channel.state,
         )
+
+    async def _explained(self, error: WeComError, users: Sequence[str]) -> WeComError:
+        """WeCom does not say whom it does not know: all whom it does not list are named."""
+        if error.errcode not in _GUIDES_AT_FAULT:
+            return error
+        try:
+            listed = await self._client.contacts.follow_users()
+        except WeComError:
+            listed = {}
+        known = {str(one) for one in listed.get("follow_user") or ()}
+        strangers = [one for one in users if one not in known] or list(users)
+        strange = StrangeGuides(
+            f"企业微信不认导购 {'、'.join(strangers)}：{error.message}",
+            errcode=error.errcode,
+            api=error.api,
+            hint="账号要和通讯录里的一样，并已开通「客户联系」、在应用的可见范围内；"
+            "请改正或去掉后再试",
+        )
+        strange.details["guides"] = strangers
+        return strange
 
     async def delete(self, channel: Channel) -> None:
         """Delete the code; one that is gone already is as good as deleted."""

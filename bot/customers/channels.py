@@ -8,12 +8,12 @@ from datetime import datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import distinct, func, select, update
+from sqlalchemy import delete, distinct, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot import loggers
 from bot.clock import Clock
-from bot.customers.channel_codes import ChannelCodes, Code
+from bot.customers.channel_codes import ChannelCodes, Code, StrangeGuides
 from bot.customers.channel_draft import ChannelDraft, ChannelFields, ChannelPatch, Shift
 from bot.customers.duty import Roster
 from bot.customers.greeting_content import CUSTOMER, GUIDE, SHOP
@@ -52,7 +52,7 @@ class Channels:
         """Make a channel with its code.
 
         Raises a `WeComError` when WeCom refused, or when its answer was lost: then the row stays
-        and the code is found or made by `tend`.
+        and the code is found or made by `tend`. Guides whom WeCom does not know leave no row.
         """
         self._check(draft)
         now = self._clock.now()
@@ -68,9 +68,18 @@ class Channels:
         )
         async with self._database.write() as session:
             session.add(channel)
-        await self._make(channel)
+        try:
+            await self._make(channel)
+        except StrangeGuides:
+            await self._forget(channel.id)
+            raise
         self.on_change()
         return await self.get(channel.id)
+
+    async def _forget(self, channel_id: int) -> None:
+        """A draft that has to be mended and sent again; nothing of it is at WeCom."""
+        async with self._database.write() as session:
+            await session.execute(delete(Channel).where(Channel.id == channel_id))
 
     def _check(self, fields: ChannelFields) -> None:
         try:

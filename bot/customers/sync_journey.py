@@ -29,11 +29,11 @@ from bot.store.contact_tables import SyncBatch, SyncRun
 from bot.store.database import Database
 from bot.wecom.client import WeComClient
 from bot.wecom.contacts import PAGE
+from bot.wecom.errcodes import MEMBER_AT_FAULT
 
 Answer = TypeVar("Answer")
 GroupReading = Callable[[Callable[[], None]], Awaitable[Tally]]
 
-_MEMBER_AT_FAULT = frozenset({40003, 40096, 60011, 60021, 60111, 84061})
 _NO_CUSTOMERS = 84061
 _BAD_CURSOR = frozenset({50100, 60268})
 _TRIES = 6
@@ -185,7 +185,7 @@ class Journey:
             except (GiveUp, TellGuide, MendSettings) as error:
                 if error.errcode in _BAD_CURSOR and batch.cursor and restarts < _RESTARTS:
                     batch.cursor, restarts = "", restarts + 1
-                elif error.errcode in _MEMBER_AT_FAULT:
+                elif error.errcode in MEMBER_AT_FAULT:
                     await self._find_fault(batch, userids, error)
                     return
                 else:

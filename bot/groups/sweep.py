@@ -21,6 +21,7 @@ from bot.store.contact_tables import Guide
 from bot.store.database import Database
 from bot.store.group_tables import CustomerGroup, GroupState, GroupSweep
 from bot.wecom.client import WeComClient
+from bot.wecom.errcodes import MEMBER_AT_FAULT
 from bot.wecom.group_chats import MOST_OWNERS, GroupInfo, group_of, listed_groups
 
 Answer = TypeVar("Answer")
@@ -29,7 +30,6 @@ _TRIES = 6
 _WAIT = 2.0
 _KEPT_SWEEPS = 10
 _STALE_HOURS = 20
-_OWNER_AT_FAULT = frozenset({40003, 40096, 60011, 60021, 60111, 84061})
 _BAD_CURSOR = frozenset({50100, 60268})
 
 
@@ -116,7 +116,7 @@ class GroupSync:
         except (GiveUp, TellGuide, MendSettings) as error:
             if error.errcode in _BAD_CURSOR and sweep.cursor:
                 await self._write(sweep, cursor="")
-            elif error.errcode in _OWNER_AT_FAULT:
+            elif error.errcode in MEMBER_AT_FAULT:
                 await self._find_fault(sweep, owners, later)
             else:
                 raise

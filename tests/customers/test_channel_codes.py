@@ -14,10 +14,10 @@ from corp import START, Script
 from sqlalchemy import select, update
 
 from bot.clock import ManualClock
-from bot.customers.channel_codes import ChannelCodes
+from bot.customers.channel_codes import ChannelCodes, StrangeGuides
 from bot.customers.channel_draft import ChannelDraft, ChannelPatch
 from bot.customers.channels import Channels
-from bot.errors import GiveUp, NotFound, TellGuide, UnknownOutcome, Unprocessable
+from bot.errors import GiveUp, MendSettings, NotFound, UnknownOutcome, Unprocessable
 from bot.sandbox import GUIDES, Platform
 from bot.store.channel_tables import Channel, ChannelStatus, Greeting
 from bot.store.database import Database
@@ -112,21 +112,47 @@ async def test_a_patch_changes_only_what_it_names(room: Room) -> None:
     assert len(room.platform.calls) > calls
 
 
+async def test_guides_whom_wecom_does_not_know_are_named(room: Room) -> None:
+    with pytest.raises(StrangeGuides, match="企业微信不认导购 guide_nobody：") as refusal:
+        await room.channels.create(draft(guides=[QING, "guide_nobody"]))
+    assert refusal.value.status == 422
+    assert refusal.value.details["guides"] == ["guide_nobody"]
+    assert await room.rows() == []
+
+
+@pytest.mark.parametrize("errcode", [40003, 60111])
+async def test_all_are_named_when_wecom_lists_nobody(
+    ledger: Database,
+    scripted: Callable[..., WeComClient],
+    script: Script,
+    clock: ManualClock,
+    errcode: int,
+) -> None:
+    script.will(ADD, errcode)
+    script.will("externalcontact/get_follow_user_list", 48002)
+    with pytest.raises(StrangeGuides, match=f"导购 {QING}、{TANG}：.*{errcode}"):
+        await make_room(ledger, scripted(), clock).create(draft())
+
+
 async def test_a_refused_patch_leaves_all_as_it_was(room: Room) -> None:
     channel = await room.channels.create(draft())
-    with pytest.raises(TellGuide):
+    with pytest.raises(StrangeGuides):
         await room.channels.change(channel.id, ChannelPatch(guides=["guide_nobody"]))
     assert (await room.channels.get(channel.id)).guides == [QING, TANG]
 
 
-async def test_a_refused_channel_says_why(room: Room) -> None:
-    with pytest.raises(TellGuide):
-        await room.channels.create(draft(guides=["guide_nobody"]))
-    [row] = await room.rows()
+async def test_a_refused_channel_says_why(
+    ledger: Database, scripted: Callable[..., WeComClient], script: Script, clock: ManualClock
+) -> None:
+    channels = make_room(ledger, scripted(), clock)
+    script.will(ADD, 48002)
+    with pytest.raises(MendSettings):
+        await channels.create(draft())
+    [row] = await channels.page()
     assert row.status == ChannelStatus.FAILED
     assert row.error
-    await room.channels.tend()
-    assert room.platform.store.value("SELECT COUNT(*) FROM contact_ways") == 0
+    await channels.tend()
+    assert script.made(ADD) == 1
 
 
 async def test_an_unknown_variable_is_refused_before_anything_is_made(room: Room) -> None:
