@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from bot.clock import Clock
 from bot.customers.greeting_case import Case
 from bot.customers.greeting_content import CUSTOMER, GUIDE, uses
+from bot.customers.guide_names import meet_guide, note_name, told_name
 from bot.errors import WeComError
 from bot.settings import GreetingSettings
 from bot.store.contact_tables import Guide
@@ -86,8 +87,15 @@ class Acquaintance:
                 answer = await self.client.contacts.member(userid)
         except (WeComError, TimeoutError):
             return ""
-        name = str(answer.get("name") or answer.get("alias") or "").strip()[:64]
-        return "" if name == userid else name
+        if name := told_name(answer, userid):
+            await self._keep(userid, name)
+        return name
+
+    async def _keep(self, userid: str, name: str) -> None:
+        now = self.clock.now()
+        async with self.database.write(urgent=True) as session:
+            await meet_guide(session, userid, now=now)
+            await note_name(session, userid, name, now=now)
 
 
 async def _nobody() -> Contact | None:

@@ -16,13 +16,14 @@ from bot.customers.contact_reading import want_reading
 from bot.customers.erasures import erased_among
 from bot.customers.follow_rows import standing_of, standing_values
 from bot.customers.follows import OPEN, UNKNOWN, FollowChange, Standing, hear
+from bot.customers.guide_names import meet_guide
 from bot.customers.profiles import meet
 from bot.customers.same_person import lock_customer
 from bot.customers.tag_checks import want_check
 from bot.customers.tag_names import refresh_tag_names
 from bot.customers.transfer_rows import ENDINGS, end_transfers
 from bot.delivery.routing import Effect, EventRouter
-from bot.store.contact_tables import Follow, FollowEvent
+from bot.store.contact_tables import Follow, FollowEvent, Guide
 from bot.store.tables import Customer
 from bot.store.upsert import insert_new
 from bot.wecom.events import ContactChange, InboundEvent
@@ -58,6 +59,7 @@ class ContactEvents:
         self._clock = clock
         self._stage = stage
         self._on_reading = on_reading
+        self._guides: set[str] = set()
 
     def add_to(self, router: EventRouter) -> None:
         router.on(ContactChange.kind, self.handle)
@@ -97,10 +99,21 @@ class ContactEvents:
                 at=at,
                 now=self._clock.now(),
             )
+        if kind in _JOINS:
+            await self._know_guide(session, event.userid)
         if kind in _TELLS_MORE:
             await want_reading(session, event.external_userid, now=self._clock.now())
             self._on_reading()
         await want_check(session, [event.external_userid], now=self._clock.now())
+
+    async def _know_guide(self, session: AsyncSession, userid: str) -> None:
+        """Their name can be asked for before the next sync; known ones are not looked up again."""
+        if userid in self._guides:
+            return
+        if await session.get(Guide, userid) is None:
+            await meet_guide(session, userid, now=self._clock.now())
+        else:
+            self._guides.add(userid)
 
 
 def _kind(event: ContactChange) -> FollowChange | None:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import or_, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot import loggers
 from bot.clock import Clock
 from bot.errors import MendSettings, RetryLater, WeComError
 from bot.store.contact_tables import Guide
 from bot.store.database import Database
+from bot.store.upsert import insert_new
 from bot.wecom.client import WeComClient
 
 _A_FEW = 20
@@ -46,8 +50,7 @@ class GuideNames:
                     return
                 await self._write(userid, "")
                 continue
-            name = str(answer.get("name") or answer.get("alias") or "").replace("\x00", "")
-            await self._write(userid, "" if name == userid else name.strip()[:64])
+            await self._write(userid, told_name(answer, userid))
 
     async def _due(self) -> list[str]:
         async with self._database.read() as session:
@@ -70,10 +73,25 @@ class GuideNames:
         loggers.customers.info("names of guides are not told", guide=userid, why=error.message)
 
     async def _write(self, userid: str, name: str) -> None:
-        named = {"name": name} if name else {}
         async with self._database.write() as session:
-            await session.execute(
-                update(Guide)
-                .where(Guide.userid == userid)
-                .values(name_asked_at=self._clock.now(), **named)
-            )
+            await note_name(session, userid, name, now=self._clock.now())
+
+
+def told_name(answer: Mapping[str, Any], userid: str) -> str:
+    """The name in a member's profile; empty when WeCom keeps it to itself."""
+    name = str(answer.get("name") or answer.get("alias") or "").replace("\x00", "").strip()
+    return "" if name == userid else name[:64]
+
+
+async def meet_guide(session: AsyncSession, userid: str, *, now: datetime) -> None:
+    """A guide of whom a callback tells before the next sync does."""
+    row = {"userid": userid, "name": "", "since": now}
+    await insert_new(session, Guide, [row], unique=["userid"], returning=Guide.userid)
+
+
+async def note_name(session: AsyncSession, userid: str, name: str, *, now: datetime) -> None:
+    """Remember when a guide's name was asked, and what it was if WeCom told."""
+    named = {"name": name} if name else {}
+    await session.execute(
+        update(Guide).where(Guide.userid == userid).values(name_asked_at=now, **named)
+    )

@@ -15,7 +15,7 @@ from sqlalchemy import delete, func, select
 from bot.customers.contact_events import ContactEvents
 from bot.customers.contact_reading import ContactReader
 from bot.delivery.routing import EventRouter
-from bot.store.contact_tables import ContactRead, CorpTag, Follow, FollowEvent, TagCheck
+from bot.store.contact_tables import ContactRead, CorpTag, Follow, FollowEvent, Guide, TagCheck
 from bot.store.tables import Customer, InboxEvent, StageMove, WorkState
 from bot.wecom.events import typed_event
 
@@ -86,6 +86,12 @@ async def test_the_same_event_three_times_is_one(shop: Shop) -> None:
 async def test_two_added_in_one_second_are_two(shop: Shop) -> None:
     await deliver(shop, change(ADD, who="wmA"), change(ADD, who="wmB"))
     assert await total(shop, Customer) == 2
+
+
+async def test_a_guide_is_known_with_the_first_friend_before_any_sync(shop: Shop) -> None:
+    await deliver(shop, change(LEFT, userid="wang", at=1), change(ADD), change(ADD, who="wmB"))
+    assert await total(shop, Guide) == 1
+    assert (await one(shop, Guide, "zhang")).name_asked_at is None
 
 
 async def test_a_customer_of_two_guides_is_one_customer_known_to_both(shop: Shop) -> None:

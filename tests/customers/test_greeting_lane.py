@@ -34,7 +34,7 @@ from bot.store.channel_tables import (
     GuideNotice,
 )
 from bot.store.claims import claim
-from bot.store.contact_tables import Follow, TagJob
+from bot.store.contact_tables import Follow, Guide, TagJob
 from bot.store.database import Database
 from bot.store.tables import Customer
 from bot.wecom.client import WeComClient
@@ -424,6 +424,7 @@ async def test_names_come_from_wecom_when_it_answers(lane: Lane) -> None:
     assert lane.texts == ["小林你好，我是暖屿生活馆的青青"]
     [customer] = await lane.rows(Customer)
     assert customer.name == "小林"
+    assert [(one.userid, one.name) for one in await lane.rows(Guide)] == [("qing", "青青")]
 
 
 async def test_a_slow_answer_is_not_waited_for(lane: Lane) -> None:
