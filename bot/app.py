@@ -23,6 +23,7 @@ from bot.customers.contacts import Contacts
 from bot.customers.funnel import Funnel
 from bot.customers.greeting_media import GreetingMedia
 from bot.customers.greetings import CONCURRENCY, Greeter
+from bot.customers.link_quota import LinkQuota
 from bot.customers.new_friends import note_new_friends
 from bot.customers.notices import Herald
 from bot.customers.profiles import ProfileReader
@@ -161,6 +162,7 @@ class Bot:
             zone=ground.settings.shop.zone,
             variables=variables,
         )
+        self.link_quota = LinkQuota(self.client, ground.clock)
         self.greeting_media = GreetingMedia(self.media, ground.clock)
         self.shop_greetings = ShopGreetings(ground.database, ground.clock, own, variables)
         self.keeper = ChannelKeeper(
@@ -398,6 +400,7 @@ class Bot:
         app[keys.TEACHING] = self.teaching
         app[keys.TRAIN] = self.trainer.train
         app[keys.CHANNELS] = self.channels
+        app[keys.LINK_QUOTA] = self.link_quota
         app[keys.SHOP_GREETINGS] = self.shop_greetings
         app[keys.GROUPS] = self.groups
         app[keys.POSTERS] = ChannelPosters(self.ground.http, self.ground.settings.greetings)

@@ -11,6 +11,7 @@ from bot.customers.channel_posters import ChannelPosters
 from bot.customers.channels import Channels
 from bot.customers.contacts import Contacts
 from bot.customers.funnel import Funnel
+from bot.customers.link_quota import LinkQuota
 from bot.customers.shop_greetings import ShopGreetings
 from bot.delivery.dead_letters import DeadLetters
 from bot.delivery.inbox import Inbox
@@ -47,6 +48,7 @@ DEAD_LETTERS = web.AppKey("dead_letters", DeadLetters)
 DECISIONS = web.AppKey("decisions", Decisions)
 POSTERS = web.AppKey("posters", ChannelPosters)
 CHANNELS = web.AppKey("channels", Channels)
+LINK_QUOTA = web.AppKey("link_quota", LinkQuota)
 SHOP_GREETINGS = web.AppKey("shop_greetings", ShopGreetings)
 CONTACTS = web.AppKey("contacts", Contacts)
 GROUPS = web.AppKey("groups", Groups)

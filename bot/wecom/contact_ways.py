@@ -96,6 +96,11 @@ class ContactWayApi(BaseWeChatAPI):  # type: ignore[misc]  # wechatpy has no typ
     def delete_link(self, link_id: str) -> Answer:
         return self._call("customer_acquisition/delete_link", {"link_id": link_id})
 
+    def link_quota(self) -> Answer:
+        """How many friends links may still bring, in all and by the day when they are lost."""
+        answer: Answer = self._get("externalcontact/customer_acquisition_quota")
+        return answer
+
     def welcome(
         self, code: str, *, text: str, attachments: Sequence[Mapping[str, Any]] = ()
     ) -> Answer:

@@ -9,6 +9,7 @@ from aiohttp import web
 
 from bot.errors import Forbidden, Unauthorized
 from bot.web.api import (
+    acquisition,
     channels,
     contacts,
     conversations,
@@ -40,6 +41,7 @@ ENDPOINTS = (
     *contacts.ENDPOINTS,
     *events.ENDPOINTS,
     *channels.ENDPOINTS,
+    *acquisition.ENDPOINTS,
     *greetings.ENDPOINTS,
     *segments.ENDPOINTS,
     *transfers.ENDPOINTS,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import defaultdict
+from collections.abc import Sequence
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
@@ -11,9 +13,9 @@ from sqlalchemy import select
 
 from bot.customers.channel_draft import CONTACT_WAY, LINK, ChannelDraft, ChannelPatch
 from bot.customers.channels import roster
-from bot.errors import RetryLater
+from bot.errors import RetryLater, WeComError
 from bot.store.channel_tables import Channel, Greeting
-from bot.web.api.channels import ChannelQuery, draw, list_channels
+from bot.web.api.channels import ChannelQuery, ChannelView, draw, list_channels
 from bot.web.api.endpoint import path_id
 from bot.web.console.bars import Bars, bars
 from bot.web.console.channel_form import LABELS, MOST_ROWS, read_channel, spoken
@@ -22,10 +24,11 @@ from bot.web.console.greeting_form import fields_of, preview_of
 from bot.web.console.keys import SIGNED
 from bot.web.console.shell import checked, choices_of, form_of, guide_names, shown, went
 from bot.web.keys import CHANNELS as ROOM
-from bot.web.keys import CLOCK, JOURNEYS
+from bot.web.keys import CLOCK, JOURNEYS, LINK_QUOTA
 
 CHANNELS = "/console/channels"
 _PAGE, _DAYS = 24, 14
+_PATIENCE = 2.0
 
 
 async def show_channels(request: web.Request) -> web.Response:
@@ -42,7 +45,27 @@ async def show_channels(request: web.Request) -> web.Response:
         following=f"{CHANNELS}?after={page.next_after}" if page.next_after else "",
         days=await _days(here, [one.id for one in page.items]),
         names=await guide_names(here.database),
+        quota=await _quota(request, page.items),
     )
+
+
+async def _quota(request: web.Request, channels: Sequence[ChannelView]) -> dict[str, Any] | None:
+    """What links may still bring, in words; the page does not wait long for it."""
+    if not any(one.kind == LINK for one in channels):
+        return None
+    here = desk(request)
+    try:
+        async with asyncio.timeout(_PATIENCE):
+            quota = await request.app[LINK_QUOTA].read()
+    except WeComError as error:
+        return {"text": here.words("quota.unknown", why=error.message), "low": False}
+    except TimeoutError:
+        return {"text": here.words("quota.late"), "low": False}
+    text = here.words("quota.left", n=quota.balance, total=quota.total)
+    if quota.portions and (lost_at := quota.portions[0].expires_at):
+        day = f"{lost_at.astimezone(here.zone):%Y-%m-%d}"
+        text += here.words("quota.lost", n=quota.portions[0].balance, day=day)
+    return {"text": text, "low": quota.low}
 
 
 async def show_new(request: web.Request) -> web.Response:
