@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
 
 from sqlalchemy import select, update
@@ -106,12 +107,10 @@ class Listener:
         """Hear all that is new; returns how much it was."""
         if not self._began:
             await self.begin()
-        total = 0
-        for stream in await self._with_news():
-            more = True
-            while more:
-                heard, more = await self._page(stream)
-                total += heard
+        total, streams = 0, await self._with_news()
+        while streams:
+            heard, streams = await self._page(streams)
+            total += heard
         if total:
             self._on_heard()
         return total
@@ -119,43 +118,55 @@ class Listener:
     async def _with_news(self) -> list[Stream]:
         """Streams with something new; nothing is written while there is none."""
         async with self._database.read() as session:
-            names = [_mark(stream) for stream in self._streams]
-            rows = await session.execute(
-                select(Bookmark.name, Bookmark.position).where(Bookmark.name.in_(names))
-            )
-            marks = {str(row.name): str(row.position) for row in rows}
+            marks = await self._marks(session, self._streams)
             return [
                 stream
                 for stream in self._streams
-                if await stream.has_news(session, marks.get(_mark(stream), ""))
+                if await stream.has_news(session, _position(marks, stream))
             ]
 
-    async def _page(self, stream: Stream) -> tuple[int, bool]:
-        """How much was new on one page, and whether another page follows."""
+    async def _page(self, streams: Sequence[Stream]) -> tuple[int, list[Stream]]:
+        """How much was new on one page of each, and which of them have another."""
         async with self._database.write() as session:
             await self._database.alone(session, TURN)
-            mark = await session.get(Bookmark, _mark(stream), with_for_update=True)
-            position = mark.position if mark else ""
-            page = await stream.read(session, position)
-            if not page.new:
-                return 0, False
-            await self._hear(session, page.found)
+            marks = await self._marks(session, streams, hold=True)
+            pages = {one: await one.read(session, _position(marks, one)) for one in streams}
+            await self._hear(session, [each for page in pages.values() for each in page.found])
             now = self._clock.now()
-            await session.merge(Bookmark(name=_mark(stream), position=page.after, at=now))
-        stream.remember(page.new)
-        return len(page.new), page.more
+            for stream, page in pages.items():
+                mark = marks.get(_mark(stream)) or Bookmark(name=_mark(stream))
+                mark.position, mark.at = page.after, now
+                session.add(mark)
+        for stream, page in pages.items():
+            stream.remember(page.new)
+        heard = sum(len(page.new) for page in pages.values())
+        return heard, [stream for stream, page in pages.items() if page.more]
+
+    async def _marks(
+        self, session: AsyncSession, streams: Sequence[Stream], *, hold: bool = False
+    ) -> dict[str, Bookmark]:
+        """Until where each stream was heard; `hold` locks the rows."""
+        wanted = select(Bookmark).where(Bookmark.name.in_([_mark(one) for one in streams]))
+        rows = await session.scalars(wanted.with_for_update() if hold else wanted)
+        return {row.name: row for row in rows}
 
     async def _hear(self, session: AsyncSession, found: Sequence[Happening]) -> None:
         if not found:
             return
         ids = {one.who for one in found}
-        walks = await walks_of(session, Audience.CUSTOMER, ids)
-        known = await people(session, ids)
+        walks = {
+            who: {walk.journey: walk for walk in many}
+            for who, many in (await walks_of(session, Audience.CUSTOMER, ids)).items()
+        }
+        known = await _with_promised_tags(session, await people(session, ids))
+        changed: dict[tuple[str, str], Enrolment] = {}
         for one in found:
             if (person := known.get(one.who)) is not None:
-                current = {walk.journey: walk for walk in walks.get(one.who, ())}
-                changed = await self._take(session, one, person, current)
-                walks[one.who] = list({**current, **changed}.values())
+                current = walks.setdefault(one.who, {})
+                after = await self._take(session, one, person, current)
+                current.update(after)
+                changed |= {(one.who, journey): walk for journey, walk in after.items()}
+        await self._save(session, changed.values())
 
     async def _take(
         self,
@@ -174,12 +185,10 @@ class Listener:
         if any(signal.kind in _PARTING for signal in one.signals):
             await self._cohorts.leave_all(session, one.who, now=self._clock.now())
         if one.at >= max(self._since, self._clock.now() - _OLD_NEWS) and not person.opted_out:
-            person = await _with_promised_tags(session, person)
             now_walks = {**current, **changed}
             for walk in self._begun(one, person, now_walks):
                 changed[walk.journey] = walk
             await self._join(session, one, person)
-        await self._save(session, changed.values())
         return changed
 
     def _told(self, one: Happening, current: Mapping[str, Enrolment]) -> dict[str, Enrolment]:
@@ -255,6 +264,11 @@ def _mark(stream: Stream) -> str:
     return f"outreach:{stream.name}"
 
 
+def _position(marks: Mapping[str, Bookmark], stream: Stream) -> str:
+    mark = marks.get(_mark(stream))
+    return mark.position if mark else ""
+
+
 def _starts(journey: Journey, start: Occurrence) -> bool:
     return any(
         one.kind is start.kind and (not one.values or start.value in one.values)
@@ -262,22 +276,17 @@ def _starts(journey: Journey, start: Occurrence) -> bool:
     )
 
 
-async def _with_promised_tags(session: AsyncSession, person: Customer) -> Customer:
+async def _with_promised_tags(
+    session: AsyncSession, known: Mapping[str, Customer]
+) -> dict[str, Customer]:
     """Tags that a channel has just promised tell the segment, too, before WeCom knows them."""
-    rows = await session.scalars(
-        select(TagJob.names).where(
-            TagJob.external_userid == person.external_userid, TagJob.state == WorkState.READY
+    rows = await session.execute(
+        select(TagJob.external_userid, TagJob.names).where(
+            TagJob.external_userid.in_(sorted(known)), TagJob.state == WorkState.READY
         )
     )
-    promised = {str(name) for names in rows for name in names}
-    if not promised - person.tags:
-        return person
-    return Customer(
-        person.external_userid,
-        person.guides,
-        person.cohorts,
-        person.stage,
-        person.tags | promised,
-        person.kf,
-        person.opted_out,
-    )
+    people = dict(known)
+    for who, names in rows:
+        person = people[who]
+        people[who] = replace(person, tags=person.tags | {str(name) for name in names})
+    return people

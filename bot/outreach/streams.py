@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections import OrderedDict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 
 from sqlalchemy import func, select
@@ -18,12 +18,15 @@ from bot.store.contact_tables import BehaviourEvent, Follow, FollowEvent, OptOut
 from bot.store.tables import Conversation, Message, StageMove, Suggestion
 from scheduler import Occurrence, Signal, SignalKind, TriggerKind
 
-_OVERLAP = 200
-"""Rows below the bookmark that are looked at again: ids do not commit in their order."""
-_PAGE = 800
-_REMEMBERED = 4 * _PAGE
+_PAGE = 200
+_OVERLAP = 2000
+"""Rows below the bookmark that are looked at again: ids do not commit in their order, and one
+answer of WeCom may bring a thousand messages in a transaction."""
+_REMEMBERED = _OVERLAP + 2 * _PAGE
 _PARTINGS = (FollowChange.LEFT, FollowChange.DROPPED, FollowChange.HANDED_ON)
 MESSAGE = "message"
+_APPLIED = BehaviourEvent.applied_at
+_LATE = timedelta(minutes=5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,18 +57,28 @@ class Stream(ABC):
 
     def __init__(self) -> None:
         self._seen: OrderedDict[Any, None] = OrderedDict()
+        self._quiet: Any = None
 
     async def read(self, session: AsyncSession, position: str) -> Reading:
-        """What is new since `position`."""
-        rows = await self.rows(session, position)
-        new = [row for row in rows if row[0] not in self._seen]
-        found = [one for row in new for one in await self.meaning(session, row)]
-        after = self.after(rows[-1], position) if rows else position
-        return Reading(found, after, [row[0] for row in new], more=len(rows) >= _PAGE)
+        """What is new since `position`; rows that were heard before are not loaded again."""
+        keys = await self.keys(session, position)
+        unheard = [row for row in keys if row[0] not in self._seen]
+        page = unheard[:_PAGE]
+        new = [row[0] for row in page]
+        rows = (await session.execute(self.rows(new))).all() if new else []
+        found = [one for row in rows for one in await self.meaning(session, row)]
+        after = self.after(page[-1], position) if page else position
+        return Reading(found, after, new, more=len(unheard) >= _PAGE)
 
     async def has_news(self, session: AsyncSession, position: str) -> bool:
-        """Whether there is a row that was not heard yet."""
-        return any(row[0] not in self._seen for row in await self.rows(session, position))
+        """Whether there is a row that was not heard yet; next to nothing while none is added."""
+        window = await self.window(session, position)
+        if window == self._quiet:
+            return False
+        if any(row[0] not in self._seen for row in await self.keys(session, position)):
+            return True
+        self._quiet = window
+        return False
 
     def remember(self, keys: Collection[Any]) -> None:
         """These were committed; they need not be looked at again."""
@@ -75,7 +88,19 @@ class Stream(ABC):
             self._seen.popitem(last=False)
 
     @abstractmethod
-    async def rows(self, session: AsyncSession, position: str) -> Sequence[Any]: ...
+    async def window(self, session: AsyncSession, position: str) -> Any:
+        """What changes with each row that is added near `position` or after it."""
+
+    @abstractmethod
+    async def keys(self, session: AsyncSession, position: str) -> Sequence[Any]:
+        """A page from `position` on and what lies shortly before it, in order.
+
+        Each begins with the row's key; the rest says where it stands.
+        """
+
+    @abstractmethod
+    def rows(self, keys: Sequence[Any]) -> Any:
+        """The statement for these rows, in the order of the stream."""
 
     @abstractmethod
     async def end(self, session: AsyncSession) -> str: ...
@@ -91,16 +116,24 @@ class _ById(Stream):
     """A table whose rows are numbered."""
 
     table: ClassVar[Any]
+    only: ClassVar[tuple[Any, ...]] = ()
+
+    async def window(self, session: AsyncSession, position: str) -> Any:
+        query = select(func.max(self.table.id), func.count()).where(*self._near(position))
+        return tuple((await session.execute(query)).one())
+
+    async def keys(self, session: AsyncSession, position: str) -> Sequence[Any]:
+        query = select(self.table.id).where(*self._near(position)).order_by(self.table.id)
+        return (await session.execute(query.limit(_OVERLAP + _PAGE))).all()
+
+    def _near(self, position: str) -> tuple[Any, ...]:
+        return (self.table.id > int(position or 0) - _OVERLAP, *self.only)
+
+    def rows(self, keys: Sequence[Any]) -> Any:
+        return self.columns().where(self.table.id.in_(keys)).order_by(self.table.id)
 
     def columns(self) -> Any:
         return select(self.table.id, self.table)
-
-    async def rows(self, session: AsyncSession, position: str) -> Sequence[Any]:
-        after = int(position or 0) - _OVERLAP
-        found = await session.execute(
-            self.columns().where(self.table.id > after).order_by(self.table.id).limit(_PAGE)
-        )
-        return found.all()
 
     async def end(self, session: AsyncSession) -> str:
         return str(await session.scalar(select(func.max(self.table.id))) or 0)
@@ -194,12 +227,11 @@ class Messages(_ById):
 
     name = "messages"
     table = Message
+    only = (Message.burst_id.is_not(None),)
 
     def columns(self) -> Any:
-        return (
-            select(Message.id, Conversation.external_userid, Message.received_at)
-            .join(Conversation, Conversation.id == Message.conversation_id)
-            .where(Message.burst_id.is_not(None))
+        return select(Message.id, Conversation.external_userid, Message.received_at).join(
+            Conversation, Conversation.id == Message.conversation_id
         )
 
     async def meaning(self, session: AsyncSession, row: Any) -> Sequence[Happening]:
@@ -230,24 +262,29 @@ class Behaviours(Stream):
         super().__init__()
         self._purchases = frozenset(purchases)
 
-    async def rows(self, session: AsyncSession, position: str) -> Sequence[Any]:
-        query = select(BehaviourEvent.id, BehaviourEvent).where(
-            BehaviourEvent.applied_at.is_not(None)
-        )
-        if position:
-            since = datetime.fromisoformat(position) - timedelta(minutes=5)
-            query = query.where(BehaviourEvent.applied_at >= since)
-        found = await session.execute(
-            query.order_by(BehaviourEvent.applied_at, BehaviourEvent.id).limit(_PAGE)
-        )
-        return found.all()
+    async def window(self, session: AsyncSession, position: str) -> Any:
+        query = select(func.max(_APPLIED), func.count()).where(_APPLIED >= _since(position))
+        return tuple((await session.execute(query)).one())
+
+    async def keys(self, session: AsyncSession, position: str) -> Sequence[Any]:
+        place = select(BehaviourEvent.id, _APPLIED)
+        at = _since(position) + _LATE
+        before = place.where(_APPLIED >= at - _LATE, _APPLIED <= at)
+        after = place.where(_APPLIED > at).order_by(_APPLIED, BehaviourEvent.id)
+        latest_first = before.order_by(_APPLIED.desc(), BehaviourEvent.id.desc())
+        late = (await session.execute(latest_first.limit(_OVERLAP))).all()
+        return [*reversed(late), *(await session.execute(after.limit(_PAGE))).all()]
+
+    def rows(self, keys: Sequence[Any]) -> Any:
+        query = select(BehaviourEvent.id, BehaviourEvent)
+        return query.where(BehaviourEvent.id.in_(keys)).order_by(_APPLIED, BehaviourEvent.id)
 
     async def end(self, session: AsyncSession) -> str:
         last = await session.scalar(select(func.max(BehaviourEvent.applied_at)))
         return last.isoformat() if last else ""
 
     def after(self, row: Any, position: str) -> str:
-        applied = row[1].applied_at.isoformat()
+        applied = row.applied_at.isoformat()
         return max(applied, position) if position else str(applied)
 
     async def meaning(self, session: AsyncSession, row: Any) -> Sequence[Happening]:
@@ -259,6 +296,12 @@ class Behaviours(Stream):
             return [event]
         bought = Signal(SignalKind.BOUGHT, one.at)
         return [Happening(event.who, event.at, event.starts, (*event.signals, bought))]
+
+
+def _since(position: str) -> datetime:
+    """Until when events had been applied, less what a slow transaction may take."""
+    at = datetime.fromisoformat(position) if position else datetime.min.replace(tzinfo=UTC) + _LATE
+    return at - _LATE
 
 
 def _event(who: str, at: datetime, name: str) -> Happening:

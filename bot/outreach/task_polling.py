@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -199,22 +200,25 @@ class TaskPoller:
     async def _record(self, task: OutreachTask, rows: Sequence[Delivery]) -> int:
         """Write how each customer fared; returns how many are still under way."""
         now = self._clock.now()
-        ended = [one for one in rows if one.status in _ENDS]
+        ended: defaultdict[tuple[SendStatus, datetime | None], list[str]] = defaultdict(list)
+        for one in rows:
+            if one.status in _ENDS:
+                sent = _ENDS[one.status][0] is TouchState.SENT
+                ended[one.status, (one.at or now) if sent else None].append(one.target)
         async with self._database.write() as session:
-            for one in ended:
-                state, said = _ENDS[one.status]
-                sent_at = (one.at or now) if state is TouchState.SENT else None
+            for (status, sent_at), targets in ended.items():
+                state, said = _ENDS[status]
                 await session.execute(
                     update(TouchRow)
                     .where(
                         TouchRow.task_id == task.id,
-                        TouchRow.subject == one.target,
+                        TouchRow.subject.in_(targets),
                         TouchRow.status.in_((TouchState.ASKED, TouchState.UNKNOWN)),
                     )
                     .values(status=state, explanation=said, sent_at=sent_at)
                     .execution_options(synchronize_session=False)
                 )
-        return len(rows) - len(ended)
+        return len(rows) - sum(map(len, ended.values()))
 
     async def _chase(self, task: OutreachTask) -> None:
         """Nobody has confirmed yet: cancel what is late or unwanted, else remind now and then."""

@@ -1,0 +1,73 @@
+"""Nothing that happens is passed over: not in a flood, and not when it commits late."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+
+from outreach_shop import GUIDE, Shop
+from sqlalchemy import func, insert, select
+from test_nudges import CART, WHO
+
+from bot.store.contact_tables import BehaviourEvent, TagChange
+from bot.store.outreach_tables import JourneyWalk
+from bot.store.tables import Customer
+
+TAGGED = CART.replace("event: cart_left", "tag_added: 潜客")
+_CROWD = 2500
+
+
+async def _walks(shop: Shop) -> int:
+    async with shop.database.read() as session:
+        return await session.scalar(select(func.count()).select_from(JourneyWalk)) or 0
+
+
+async def test_a_flood_of_events_within_minutes_is_heard_to_its_end(
+    outreach_shop: Callable[..., Shop],
+) -> None:
+    shop = outreach_shop(CART)
+    await shop.outreach.listener.tick()
+    now = shop.clock.now()
+    known = {"stage": "icebreak", "stage_since": now, "first_seen_at": now, "tags": []}
+    async with shop.database.write() as session:
+        people = [f"wm{number}" for number in range(_CROWD)]
+        await session.execute(
+            insert(Customer), [{"external_userid": who, **known} for who in people]
+        )
+        events = [
+            {
+                "event_id": f"e{number}",
+                "type": "cart_left",
+                "customer": who,
+                "state": "applied",
+                "data": {},
+                "at": now,
+                "received_at": now,
+                "applied_at": now + timedelta(milliseconds=number),
+            }
+            for number, who in enumerate(people)
+        ]
+        await session.execute(insert(BehaviourEvent), events)
+    shop.clock.turn(seconds=10)
+    assert await shop.outreach.listener.tick() == _CROWD
+    assert await shop.outreach.listener.tick() == 0
+    assert await _walks(shop) == _CROWD
+
+
+async def test_a_row_that_commits_after_a_thousand_later_ones_is_heard(
+    outreach_shop: Callable[..., Shop],
+) -> None:
+    shop = outreach_shop(TAGGED)
+    await shop.customer(WHO)
+    await shop.outreach.listener.tick()
+    now = shop.clock.now()
+
+    async def tagged(number: int, who: str, name: str) -> None:
+        named = {"tag_id": "t", "name": name, "added": True, "cause": "guide"}
+        await shop.add(TagChange(id=number, external_userid=who, userid=GUIDE, at=now, **named))
+
+    await tagged(1500, WHO, "会员")
+    assert await shop.outreach.listener.tick() == 1
+    await tagged(400, WHO, "潜客")
+    assert await shop.outreach.listener.tick() == 1
+    assert await _walks(shop) == 1
