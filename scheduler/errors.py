@@ -10,13 +10,17 @@ class SchedulerError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One fault of a file: where it is, what is wrong and how to mend it."""
+    """One fault of a file: where it is, what is wrong and how to mend it.
+
+    `path` leads to it inside its journey, such as ``("steps", 0, "at")``.
+    """
 
     file: str
     line: int | None
     owner: str | None
     fault: str
     mend: str
+    path: tuple[str | int, ...] = ()
 
     def __str__(self) -> str:
         line = f" 第 {self.line} 行" if self.line is not None else ""

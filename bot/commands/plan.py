@@ -57,11 +57,7 @@ def check_command(
 
     例：wecom-bot plan check 我的旅程.yml
     """
-    settings = load_settings()
-    if path is not None:
-        own = settings.outreach.model_copy(update={"journeys": path})
-        settings = settings.model_copy(update={"outreach": own})
-    journeys = _plans(settings).journeys
+    journeys = _plans(_settings(path)).journeys
     if as_json:
         say_json({"ok": True, "journeys": len(journeys)})
     else:
@@ -74,6 +70,9 @@ def preview_command(
     segment: Annotated[str | None, typer.Option("--segment", help="客群，默认第一个")] = None,
     days: Annotated[int, typer.Option("--days", min=1, max=366, help="看几天")] = 7,
     start: Annotated[str | None, typer.Option("--start", help="从哪一刻开始，默认现在")] = None,
+    file: Annotated[
+        Path | None, typer.Option("--file", help="看这个文件或目录里的旅程，不看正在用的")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """预演：一位样例客户每天会收到什么、占多少额度、哪些会被跳过。什么也不会发出。
@@ -83,7 +82,7 @@ def preview_command(
     from bot.clock import SystemClock
     from scheduler import rehearse
 
-    settings = load_settings()
+    settings = _settings(file)
     plans = _plans(settings)
     chosen = plans.journeys.get(journey)
     if chosen is None:
@@ -131,6 +130,15 @@ def _moment(text: str, settings: Settings) -> datetime:
     except ValueError:
         raise BadRequest("--start 要写成 2026-03-02T08:00 这样") from None
     return moment if moment.tzinfo else moment.replace(tzinfo=settings.shop.zone)
+
+
+def _settings(place: Path | None) -> Settings:
+    """The shop's settings, with the journeys of another place if one is given."""
+    settings = load_settings()
+    if place is None:
+        return settings
+    own = settings.outreach.model_copy(update={"journeys": place})
+    return settings.model_copy(update={"outreach": own})
 
 
 def _plans(settings: Settings) -> Plans:

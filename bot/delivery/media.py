@@ -62,7 +62,7 @@ class MediaLibrary:
 
     def find(self, source: str) -> Path | None:
         """Where a file lies, if it lies in one of the folders."""
-        return next(filter(None, (_inside(root, source) for root in self._roots)), None)
+        return next(filter(None, (found_below(root, source) for root in self._roots)), None)
 
     def _read(self, kind: str, source: str) -> bytes:
         path = self.find(source)
@@ -73,7 +73,7 @@ class MediaLibrary:
         return path.read_bytes()
 
 
-def _inside(root: Path, source: str) -> Path | None:
+def found_below(root: Path, source: str) -> Path | None:
     """The file, if there is one that does not lie outside of `root`."""
     if "\x00" in source:
         return None

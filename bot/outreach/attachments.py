@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from bot.clock import Clock
-from bot.delivery.media import MediaLibrary
+from bot.delivery.media import MediaLibrary, found_below
 from bot.errors import GiveUp, UnknownOutcome
 from bot.store.database import Database
 from bot.store.tables import MediaUpload
@@ -78,12 +78,18 @@ class MomentMedia:
     """Pictures of posts. WeCom takes only those of `upload_attachment`, for three days."""
 
     def __init__(
-        self, database: Database, client: WeComClient, clock: Clock, *, root: Path
+        self,
+        database: Database,
+        client: WeComClient,
+        clock: Clock,
+        *,
+        root: Path,
+        more: Sequence[Path] = (),
     ) -> None:
         self._database = database
         self._client = client
         self._clock = clock
-        self._root = root
+        self._roots = (root, *more)
 
     async def content(self, parts: Sequence[Mapping[str, Any]]) -> tuple[str, list[Attachment]]:
         """Words and attachments. WeCom: pictures or one link, not both; a link needs a picture.
@@ -125,8 +131,8 @@ class MomentMedia:
         return upload.media_id
 
     def _read(self, source: str) -> bytes:
-        path = (self._root / source).resolve()
-        if not path.is_relative_to(self._root.resolve()) or not path.is_file():
+        path = next(filter(None, (found_below(root, source) for root in self._roots)), None)
+        if path is None:
             raise GiveUp(f"朋友圈的图片不存在：{source}；请放到旅程目录下")
         if path.stat().st_size > _MOST_BYTES:
             raise GiveUp(f"朋友圈的图片太大：{source}（上限 10 MB）")

@@ -94,6 +94,7 @@ class JourneyShelf:
         self._database = database
         self._clock = clock
         self.place = settings.outreach.journeys or SHIPPED_JOURNEYS
+        self._uploads = settings.console.uploads
         self._calendar = settings.outreach.calendar
         self._variables = (*variables, *PERSONAL)
         self._stages = stages
@@ -135,6 +136,7 @@ class JourneyShelf:
                 text,
                 file=f"{journey or _FILE}.yml",
                 root=self.root,
+                more_roots=[self._uploads],
                 stages=self._stages,
                 variables=self._variables,
             )

@@ -83,7 +83,13 @@ class Outreach:
             ties.client,
             clock,
             media=ties.media,
-            moment_media=MomentMedia(database, ties.client, clock, root=plans.root),
+            moment_media=MomentMedia(
+                database,
+                ties.client,
+                clock,
+                root=plans.root,
+                more=[settings.console.uploads],
+            ),
             tags=ties.tags,
             plans=plans,
         )

@@ -65,7 +65,7 @@ def load_plans(
         book = load_journeys(place, stages=stages, variables=(*variables, *PERSONAL))
         overrides = load_overrides(own.calendar) if own.calendar else Overrides()
     except (SchedulerError, OSError) as error:
-        raise SettingsError(f"旅程或店铺日历有误，outreach 没有启动：\n{error}") from None
+        raise SettingsError(f"旅程或店铺日历有误，改好之前触达不会启动：\n{error}") from None
     return plans_of(
         settings, book, root=place if place.is_dir() else place.parent, overrides=overrides
     )

@@ -38,12 +38,12 @@ _PERSONAL = {
 
 @dataclass(frozen=True, slots=True)
 class Vocabulary:
-    """Names that journeys may use; None accepts any. `root` is where images lie."""
+    """Names that journeys may use; None accepts any. Images lie in one of `roots`."""
 
     stages: Collection[str] | None = None
     scripts: Collection[str] | None = None
     variables: Collection[str] | None = None
-    root: FilePath | None = None
+    roots: tuple[FilePath, ...] = ()
 
 
 def check_journey(journey: Journey, known: Vocabulary) -> Iterator[Finding]:
@@ -195,7 +195,7 @@ def _check_content(
         yield from _unknown(content.variables, known.variables, path, "变量")
     if known.scripts is not None and content.script is not None:
         yield from _unknown((content.script,), known.scripts, (*path, "script"), "话术")
-    yield from _check_images(content, path, known.root)
+    yield from _check_images(content, path, known.roots)
 
 
 def _check_post(content: Content, path: Path) -> Iterator[Finding]:
@@ -219,17 +219,22 @@ def _check_message(step: Step, content: Content, path: Path) -> Iterator[Finding
     if Way.KF in step.roads and content.messages > _KF_PARTS:
         yield Finding(path, f"客服消息多于 {_KF_PARTS} 条", "减少图片，或 ways 里去掉 kf")
     if step.kind is StepKind.GUIDE_TASK and content.todo is None:
-        yield Finding(path, "导购任务没有写要做什么", "补上 todo，一句话说清")
+        mend = "在 content 里补上 todo，一句话说清"
+        yield Finding((*path, "todo"), "导购任务没有写要做什么", mend)
+    program = content.miniprogram
+    if program is not None and not program.image and step.kind is not StepKind.GUIDE_TASK:
+        mend = "在 miniprogram 里补上 image"
+        yield Finding((*path, "miniprogram", "image"), "小程序没有封面图，企业微信不收", mend)
 
 
-def _check_images(content: Content, path: Path, root: FilePath | None) -> Iterator[Finding]:
+def _check_images(content: Content, path: Path, roots: tuple[FilePath, ...]) -> Iterator[Finding]:
     cards = [card.image for card in (content.link, content.miniprogram) if card is not None]
     for image in (*content.images, *filter(None, cards)):
         if image.startswith("https://"):
             continue
         if not image.lower().endswith(_IMAGE_ENDINGS):
             yield Finding(path, f"「{image}」不是 png 或 jpg 图片", "换成 png 或 jpg")
-        elif root is not None and not _inside(root, image):
+        elif roots and not any(_inside(root, image) for root in roots):
             mend = "把图片放到旅程目录下，写相对路径"
             yield Finding(path, f"找不到图片「{image}」", mend)
 

@@ -15,7 +15,7 @@ Path = tuple[str | int, ...]
 _QUOTED = re.compile(r"'([^']*)'")
 
 _OFFSET = ("day", "time", "hours", "minutes")
-_KEYS: dict[str, tuple[str, ...]] = {
+KEYS: dict[str, tuple[str, ...]] = {
     "journey": (
         "id",
         "name",
@@ -76,6 +76,8 @@ _KEYS: dict[str, tuple[str, ...]] = {
     "cohort": ("by", "tag_group", "tag_prefix", "retire_after_days"),
     "repeat": ("rest_days",),
 }
+_MOVABLE = ("content", "journey", "steps", "cohort", "only_if", "repeat")
+_HOMES = {"journey": "旅程这一层，和 name 对齐", "steps": "步骤这一层，和 purpose 对齐"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +108,7 @@ def finding_of(error: ErrorDetails) -> Finding:
         case "missing":
             return Finding(path, f"缺少必填项「{name}」", f"补上 {name}")
         case "extra_forbidden":
-            return Finding(path, f"不认识的键「{name}」", suggestion(name, _siblings(path)))
+            return Finding(path, f"不认识的键「{name}」", _misplaced(name, path))
         case "enum":
             expected = [
                 word.strip(" '") for word in context["expected"].replace("or", ",").split(",")
@@ -145,13 +147,23 @@ def _name(path: Path) -> str:
 def _siblings(path: Path) -> tuple[str, ...]:
     owners = [step for step in path[:-1] if isinstance(step, str)]
     for owner in reversed(owners):
-        if owner in _KEYS:
-            return _KEYS[owner]
-    return _KEYS["journey"]
+        if owner in KEYS:
+            return KEYS[owner]
+    return KEYS["journey"]
+
+
+def _misplaced(name: str, path: Path) -> str:
+    """Where a key belongs that is right elsewhere, else the closest key of this place."""
+    siblings = _siblings(path)
+    homes = [home for home in _MOVABLE if name in KEYS[home] and KEYS[home] != siblings]
+    if not homes or difflib.get_close_matches(name, siblings, n=1, cutoff=0.75):
+        return suggestion(name, siblings)
+    home = _HOMES.get(homes[0], f" {homes[0]} 里")
+    return f"把「{name}」写到{home}"
 
 
 def _mapping_mend(name: str) -> str:
-    keys = _KEYS.get(name)
+    keys = KEYS.get(name)
     return f"写成「键: 值」，可用的键：{'、'.join(keys)}" if keys else "写成「键: 值」的样子"
 
 

@@ -11,6 +11,7 @@ from ..errors import JourneyError, Problem
 from ..journey import Journey
 from .checks import Vocabulary, check_journey
 from .faults import Finding, suggestion
+from .faults import Path as Place
 from .schema import read_entry
 from .yaml_marks import MarkedDocument, parse_marked, read_marked
 
@@ -64,12 +65,17 @@ def parse_journeys(
     *,
     file: str = "journeys.yml",
     root: Path | None = None,
+    more_roots: Iterable[Path] = (),
     stages: Collection[str] | None = None,
     scripts: Collection[str] | None = None,
     variables: Collection[str] | None = None,
 ) -> JourneyBook:
-    """Read journeys from the text of one file, as a page edits it; refused like a file."""
-    reading = _Reading(Vocabulary(stages, scripts, variables, root))
+    """Read journeys from the text of one file, as a page edits it; refused like a file.
+
+    Images lie under `root`, or under one of `more_roots` as what was uploaded does.
+    """
+    roots = (root, *more_roots) if root is not None else ()
+    reading = _Reading(Vocabulary(stages, scripts, variables, roots))
     reading.read(file, parse_marked(text))
     return reading.book()
 
@@ -81,7 +87,7 @@ def _vocabulary(
     variables: Collection[str] | None,
 ) -> Vocabulary:
     root = place if place.is_dir() else place.parent
-    return Vocabulary(stages, scripts, variables, root)
+    return Vocabulary(stages, scripts, variables, (root,))
 
 
 class _Reading:
@@ -97,7 +103,7 @@ class _Reading:
     def book(self) -> JourneyBook:
         if self.problems:
             raise JourneyError(sorted(self.problems, key=_place))
-        return JourneyBook(tuple(self._journeys), self._known.root)
+        return JourneyBook(tuple(self._journeys), next(iter(self._known.roots), None))
 
     def read(self, file: str, document: MarkedDocument) -> None:
         self.files += 1
@@ -115,9 +121,15 @@ class _Reading:
             self._read_journey(file, document, index, entry)
 
     def refuse(
-        self, file: str, line: int | None, owner: str | None, fault: str, mend: str
+        self,
+        file: str,
+        line: int | None,
+        owner: str | None,
+        fault: str,
+        mend: str,
+        path: Place = (),
     ) -> None:
-        self.problems.append(Problem(file, line, owner, fault, mend))
+        self.problems.append(Problem(file, line, owner, fault, mend, path))
 
     def _check_head(self, file: str, document: MarkedDocument, data: dict[str, Any]) -> None:
         for key in data.keys() - set(_FILE_KEYS):
@@ -143,7 +155,7 @@ class _Reading:
             findings = outcome
         for finding in findings:
             line = document.line_of(("journeys", index, *finding.path))
-            self.refuse(file, line, owner, finding.fault, finding.mend)
+            self.refuse(file, line, owner, finding.fault, finding.mend, finding.path)
 
     def _take(self, file: str, document: MarkedDocument, index: int, journey: Journey) -> None:
         if (home := self._homes.get(journey.id)) is not None:
