@@ -320,7 +320,7 @@ class Bot:
         )
         if (KIND, touches) not in SOURCES:
             SOURCES.append((KIND, touches))
-        if not ground.settings.outreach.enabled:
+        if not ground.settings.outreach_runs:
             return
         plans = load_plans(ground.settings, variables=variables, stages=ground.funnel.names)
         ties = Ties(

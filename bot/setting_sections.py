@@ -253,9 +253,12 @@ class GroupSettings(_Section):
 
 
 class OutreachSettings(_Section):
-    """Journeys and their limits; off until an operator has looked at the plans."""
+    """Journeys and their limits; off until an operator has looked at the plans.
 
-    enabled: bool = False
+    Left at None, they run in rehearsals only: with a clock of their own and no real WeCom.
+    """
+
+    enabled: bool | None = None
     journeys: Path | None = None
     calendar: Path | None = None
     mass_send_rule: Literal["days_of_month", "7_per_week", "1_per_day", "4_per_month"] = (

@@ -91,6 +91,12 @@ class Settings(BaseSettings):
     clock: ClockSettings = ClockSettings()
     logging: LoggingSettings = LoggingSettings()
 
+    @property
+    def outreach_runs(self) -> bool:
+        """Whether journeys are carried out: as set, else in rehearsals only."""
+        asked = self.outreach.enabled
+        return self.clock.start is not None if asked is None else asked
+
     @classmethod
     def settings_customise_sources(
         cls,

@@ -50,6 +50,17 @@ def test_the_shipped_file_says_what_the_code_says(monkeypatch: pytest.MonkeyPatc
     assert load_settings().model_dump() == Settings().model_dump()
 
 
+def test_journeys_run_when_asked_and_in_rehearsals_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert not load_settings().outreach_runs
+    monkeypatch.setenv("BOT_CLOCK__START", "2026-11-23T08:00:00+08:00")
+    assert load_settings().outreach_runs
+    monkeypatch.setenv("BOT_OUTREACH__ENABLED", "false")
+    assert not load_settings().outreach_runs
+    monkeypatch.delenv("BOT_CLOCK__START")
+    monkeypatch.setenv("BOT_OUTREACH__ENABLED", "true")
+    assert load_settings().outreach_runs
+
+
 FIXED = {
     "BOT_HTTP__HOST": ("0.0.0.0", lambda one: one.http.host),
     "BOT_HTTP__PORT": ("9000", lambda one: str(one.http.port)),
