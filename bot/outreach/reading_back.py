@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection, Sequence
 from datetime import datetime, timedelta
 from enum import Enum
 
@@ -12,10 +12,10 @@ from bot.clock import Clock, RunningClock, as_real
 from bot.customers.erasures import erased_among
 from bot.outreach.attachments import text_of
 from bot.store.database import Database
-from bot.store.outreach_tables import OutreachTask, TaskKind
+from bot.store.outreach_tables import CohortMember, OutreachTask, TaskKind
 from bot.wecom.client import WeComClient
 from bot.wecom.mass_sends import confirmations, deliveries, mass_sends
-from bot.wecom.moments import posts, publishers
+from bot.wecom.moments import customers, posts, publishers
 
 _SLACK = timedelta(minutes=2)
 _SLACK_REAL = timedelta(seconds=3)
@@ -112,11 +112,38 @@ class ReadBack:
                     seen.add(one.moment_id)
                     if await self._is_free(one.moment_id):
                         members = publishers(await self._client.moments.members(one.moment_id))
-                        if set(members) <= guides:
+                        if set(members) <= guides and await self._same_cohort(
+                            one.moment_id, members, task
+                        ):
                             yield one.moment_id
                 cursor = str(answer.get("next_cursor") or "")
                 if not cursor:
                     break
+
+    async def _same_cohort(
+        self, moment_id: str, members: Collection[str], task: OutreachTask
+    ) -> bool:
+        """Another cohort may be told the same words by the same guides in the same hour."""
+        nobody = True
+        for userid in sorted(members):
+            answer = await self._client.moments.audience(moment_id, userid)
+            if people := customers(answer):
+                nobody = False
+                if await self._any_of_cohort(people, task):
+                    return True
+        return nobody
+
+    async def _any_of_cohort(self, people: Sequence[str], task: OutreachTask) -> bool:
+        async with self._database.read() as session:
+            found = await session.scalar(
+                select(CohortMember.external_userid)
+                .where(
+                    CohortMember.external_userid.in_(people),
+                    CohortMember.cohort.in_(list(task.audience)),
+                )
+                .limit(1)
+            )
+        return found is not None
 
     async def _is_free(self, remote_id: str) -> bool:
         """Whether no other task of ours is this one."""

@@ -1,4 +1,4 @@
-"""The outreach side of the tests' WeCom: mass sends and moments, by a clock that may run ahead."""
+"""The outreach side of the tests' WeCom: mass sends and cards, by a clock that may run ahead."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from e2e.contacts import Contacts
@@ -21,17 +21,30 @@ _numbers = itertools.count(1)
 
 @dataclass(slots=True)
 class RunningTime:
-    """The scenario's time: from `start` on, `speed` times as fast as the machine's."""
+    """The scenario's time: from `start` on, `speed` times as fast as the machine's.
+
+    It may `jump`, as long as no service runs that would not know of it.
+    """
 
     start: datetime
     speed: float
     began: float = field(default_factory=time.monotonic)
+    _stretches: list[tuple[float, datetime]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._stretches.append((self.began, self.start))
 
     def now(self) -> datetime:
         return self.at(time.monotonic())
 
     def at(self, monotonic: float) -> datetime:
-        return self.start + timedelta(seconds=(monotonic - self.began) * self.speed)
+        since, start = next(
+            one for one in reversed(self._stretches) if one[0] <= monotonic or one[0] == self.began
+        )
+        return start + timedelta(seconds=(monotonic - since) * self.speed)
+
+    def jump(self, to: datetime) -> None:
+        self._stretches.append((time.monotonic(), to))
 
     @property
     def settings(self) -> dict[str, str]:
@@ -53,18 +66,6 @@ class MassSend:
     reminders: int = 0
 
 
-@dataclass(slots=True)
-class Moment:
-    jobid: str
-    moment_id: str
-    senders: list[str]
-    tags: list[str]
-    text: str
-    at: datetime
-    polls: int = 0
-    cancelled: bool = False
-
-
 @dataclass(frozen=True, slots=True)
 class Reached:
     """Something that a customer (or, of a card, a guide about a customer) got."""
@@ -84,7 +85,6 @@ class Campaigns:
     after: timedelta = timedelta(minutes=30)
     refuses: Callable[[str], bool] = lambda guide: False
     sends: list[MassSend] = field(default_factory=list)
-    moments: list[Moment] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.contacts.platform.more |= {
@@ -94,17 +94,6 @@ class Campaigns:
             "externalcontact/get_groupmsg_send_result": self._send_results,
             "externalcontact/remind_groupmsg_send": self._remind,
             "externalcontact/cancel_groupmsg_send": self._cancel_send,
-            "externalcontact/add_moment_task": self._add_moment,
-            "externalcontact/get_moment_task_result": self._moment_job,
-            "externalcontact/get_moment_list": self._list_moments,
-            "externalcontact/get_moment_task": self._moment_members,
-            "externalcontact/get_moment_customer_list": self._moment_customers,
-            "externalcontact/get_moment_send_result": self._moment_customers,
-            "externalcontact/get_moment_comments": self._comments,
-            "externalcontact/cancel_moment_task": self._cancel_moment,
-            "externalcontact/del_corp_tag": self._delete_tags,
-            "media/upload_attachment": self._upload,
-            "media/upload": self._upload,
         }
 
     @property
@@ -116,7 +105,7 @@ class Campaigns:
     def reached(self) -> list[Reached]:
         """All that reached customers so far, in the order of its time."""
         found = [
-            Reached("kf", call.body["touser"], _text(call.body), self.clock.at(call.at))
+            Reached("kf", call.body["touser"], text_of(call.body), self.clock.at(call.at))
             for call in list(self.platform.calls)
             if call.api == "kf/send_msg" and call.errcode == 0
         ]
@@ -127,7 +116,8 @@ class Campaigns:
             for who in send.targets
         ]
         found += [
-            Reached("card", "", _text(call.body), self.clock.at(call.at)) for call in self._cards()
+            Reached("card", "", text_of(call.body), self.clock.at(call.at))
+            for call in self._cards()
         ]
         return sorted(found, key=lambda one: one.at)
 
@@ -141,18 +131,9 @@ class Campaigns:
                 calls[one.who, one.text] += 1
         return calls
 
-    def posts(self) -> Counter[tuple[str, str]]:
-        """How often each post was asked for, by the name of the tag it aims at."""
-        names = {tag: name for tag, (_, name) in self.contacts.tags.items()}
-        return Counter(
-            (names.get(tag, tag), moment.text)
-            for moment in list(self.moments)
-            for tag in moment.tags
-        )
-
     def busiest_minute(self, api: str) -> int:
         """The most calls of one API within any sixty seconds of the scenario's time."""
-        times = sorted(self.clock.at(call.at) for call in self._done(api))
+        times = sorted(self.clock.at(call.at) for call in self.platform.calls_of(api))
         most = 0
         for first, at in enumerate(times):
             within = (one for one in times[first:] if one - at < timedelta(minutes=1))
@@ -188,7 +169,7 @@ class Campaigns:
         first: dict[tuple[str, str], Call] = {}
         for call in self._done("message/send"):
             copy = bool(call.body.get("enable_duplicate_check"))
-            key = (call.body["touser"], _text(call.body) if copy else str(call.at))
+            key = (call.body["touser"], text_of(call.body) if copy else str(call.at))
             first.setdefault(key, call)
         return list(first.values())
 
@@ -205,14 +186,14 @@ class Campaigns:
     def _add_send(self, query: dict[str, str], body: dict[str, Any]) -> dict[str, Any]:
         targets = body.get("external_userid") or body.get("chat_id_list") or []
         if not targets or not body.get("sender") or len(targets) > 10_000:
-            return _no(40058)
+            return no(40058)
         if not (body.get("text") or body.get("attachments")):
-            return _no(40058)
+            return no(40058)
         msgid = f"msg{next(_numbers):06d}{secrets.token_hex(8)}"
         self.sends.append(
-            MassSend(msgid, body["sender"], list(targets), _text(body), self.clock.now())
+            MassSend(msgid, body["sender"], list(targets), text_of(body), self.clock.now())
         )
-        return _yes(msgid=msgid, fail_list=[])
+        return yes(msgid=msgid, fail_list=[])
 
     def _list_sends(self, query: dict[str, str], body: dict[str, Any]) -> dict[str, Any]:
         rows = [
@@ -226,24 +207,24 @@ class Campaigns:
             for send in list(self.sends)
             if body["start_time"] <= send.at.timestamp() <= body["end_time"]
         ]
-        return _yes(group_msg_list=rows, next_cursor="")
+        return yes(group_msg_list=rows, next_cursor="")
 
     def _send(self, body: dict[str, Any]) -> MassSend | None:
         return next((one for one in self.sends if one.msgid == body.get("msgid")), None)
 
     def _send_members(self, query: dict[str, str], body: dict[str, Any]) -> dict[str, Any]:
         if (send := self._send(body)) is None:
-            return _no(41048)
+            return no(41048)
         if send.cancelled:
-            return _no(41093)
+            return no(41093)
         if self.clock.now() < send.at + DISPATCHING:
-            return _no(41063)
+            return no(41063)
         row: dict[str, Any] = {"userid": send.sender, "status": 2 if self._is_sent(send) else 0}
-        return _yes(task_list=[row], next_cursor="")
+        return yes(task_list=[row], next_cursor="")
 
     def _send_results(self, query: dict[str, str], body: dict[str, Any]) -> dict[str, Any]:
         if (send := self._send(body)) is None:
-            return _no(41048)
+            return no(41048)
         status = 1 if self._is_sent(send) else 0
         stamp = int((send.at + self.after).timestamp())
         rows = [
@@ -251,104 +232,24 @@ class Campaigns:
             | ({"send_time": stamp} if status else {})
             for who in send.targets
         ]
-        return _yes(send_list=rows, next_cursor="")
+        return yes(send_list=rows, next_cursor="")
 
     def _remind(self, query: dict[str, str], body: dict[str, Any]) -> dict[str, Any]:
         if (send := self._send(body)) is None:
-            return _no(41048)
+            return no(41048)
         send.reminders += 1
-        return _yes() if send.reminders <= 3 else _no(41094)
+        return yes() if send.reminders <= 3 else no(41094)
 
     def _cancel_send(self, query: dict[str, str], body: dict[str, Any]) -> dict[str, Any]:
         if (send := self._send(body)) is None:
-            return _no(41048)
+            return no(41048)
         if send.cancelled:
-            return _no(41093)
+            return no(41093)
         send.cancelled = not self._is_sent(send)
-        return _yes()
-
-    # Moments.
-
-    def _add_moment(self, query: dict[str, str], body: dict[str, Any]) -> dict[str, Any]:
-        visible = body.get("visible_range", {})
-        senders = visible.get("sender_list", {}).get("user_list", [])
-        tags = visible.get("external_contact_list", {}).get("tag_list", [])
-        if not set(tags) <= set(self.contacts.tags) or not senders:
-            return _no(40068)
-        now = self.clock.now()
-        lately = [one for one in self.moments if now - one.at < timedelta(minutes=1)]
-        if len(lately) >= 10:
-            return _no(41210)
-        jobid, moment_id = f"job{secrets.token_hex(8)}", f"mom{secrets.token_hex(8)}"
-        self.moments.append(Moment(jobid, moment_id, list(senders), list(tags), _text(body), now))
-        return _yes(jobid=jobid)
-
-    def _moment_job(self, query: dict[str, str], body: dict[str, Any]) -> dict[str, Any]:
-        found = next((one for one in self.moments if one.jobid == query.get("jobid")), None)
-        if found is None:
-            return _no(40058)
-        found.polls += 1
-        if found.polls < 2:
-            return _yes(status=2, type="add_moment_task")
-        result = {"errcode": 0, "errmsg": "ok", "moment_id": found.moment_id}
-        return _yes(status=3, type="add_moment_task", result=result)
-
-    def _list_moments(self, query: dict[str, str], body: dict[str, Any]) -> dict[str, Any]:
-        rows = [
-            {
-                "moment_id": one.moment_id,
-                "create_time": int(one.at.timestamp()),
-                "create_type": 0,
-                "visible_type": 0,
-                "text": {"content": one.text},
-            }
-            for one in list(self.moments)
-            if body["start_time"] <= one.at.timestamp() <= body["end_time"]
-        ]
-        return _yes(moment_list=rows, next_cursor="")
-
-    def _moment(self, body: dict[str, Any]) -> Moment | None:
-        wanted = body.get("moment_id")
-        return next((one for one in self.moments if one.moment_id == wanted), None)
-
-    def _moment_members(self, query: dict[str, str], body: dict[str, Any]) -> dict[str, Any]:
-        if (found := self._moment(body)) is None:
-            return _no(40058)
-        out = self.clock.now() >= found.at + self.after and not found.cancelled
-        rows = [{"userid": one, "publish_status": int(out)} for one in found.senders]
-        return _yes(task_list=rows, next_cursor="")
-
-    def _moment_customers(self, query: dict[str, str], body: dict[str, Any]) -> dict[str, Any]:
-        if (found := self._moment(body)) is None:
-            return _no(40058)
-        pairs = list(self.contacts.pairs.items())
-        rows = [
-            {"userid": guide, "external_userid": who}
-            for (guide, who), tags in pairs
-            if guide == body.get("userid") and tags & set(found.tags)
-        ]
-        return _yes(customer_list=rows, next_cursor="")
-
-    def _comments(self, query: dict[str, str], body: dict[str, Any]) -> dict[str, Any]:
-        return _yes(comment_list=[], like_list=[])
-
-    def _cancel_moment(self, query: dict[str, str], body: dict[str, Any]) -> dict[str, Any]:
-        if (found := self._moment(body)) is None:
-            return _no(40058)
-        found.cancelled = True
-        return _yes()
-
-    def _delete_tags(self, query: dict[str, str], body: dict[str, Any]) -> dict[str, Any]:
-        for tag in body.get("tag_id", []):
-            self.contacts.tags.pop(tag, None)
-        return _yes()
-
-    def _upload(self, query: dict[str, str], body: dict[str, Any]) -> dict[str, Any]:
-        stamp = int(datetime.now(UTC).timestamp())
-        return _yes(type="image", media_id=secrets.token_hex(16), created_at=stamp)
+        return yes()
 
 
-def _text(body: dict[str, Any]) -> str:
+def text_of(body: dict[str, Any]) -> str:
     return str((body.get("text") or {}).get("content") or "")
 
 
@@ -357,9 +258,9 @@ def _hour(at: datetime) -> float:
     return local.hour + local.minute / 60
 
 
-def _yes(**values: Any) -> dict[str, Any]:
+def yes(**values: Any) -> dict[str, Any]:
     return {"errcode": 0, "errmsg": "ok", **values}
 
 
-def _no(code: int) -> dict[str, Any]:
+def no(code: int) -> dict[str, Any]:
     return {"errcode": code, "errmsg": "refused"}

@@ -65,7 +65,7 @@ class Contacts:
             "externalcontact/get_follow_user_list": self._guides,
             "externalcontact/batch/get_by_user": self._by_user,
             "externalcontact/get_corp_tag_list": self._tag_list,
-            "externalcontact/add_corp_tag": self._add_tags,
+            "externalcontact/add_corp_tag": self.add_tags,
             "externalcontact/mark_tag": self._mark,
             "externalcontact/groupchat/list": self._no_groups,
             "user/get": self._member,
@@ -232,7 +232,7 @@ class Contacts:
         ]
         return _yes(tag_group=listed)
 
-    def _add_tags(self, query: dict[str, str], body: dict[str, Any]) -> dict[str, Any]:
+    def add_tags(self, query: dict[str, str], body: dict[str, Any]) -> dict[str, Any]:
         group = body["group_name"]
         rows = []
         for tag in body["tag"]:
