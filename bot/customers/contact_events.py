@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -14,11 +15,11 @@ from bot.clock import Clock, as_told
 from bot.customers.contact_book import set_channels
 from bot.customers.contact_reading import want_reading
 from bot.customers.erasures import erased_among
-from bot.customers.follow_rows import standing_of, standing_values
+from bot.customers.follow_rows import of_pairs, standing_of, standing_values
 from bot.customers.follows import OPEN, UNKNOWN, FollowChange, Standing, hear
 from bot.customers.guide_names import meet_guide
 from bot.customers.profiles import meet
-from bot.customers.same_person import lock_customer
+from bot.customers.same_person import lock_customers
 from bot.customers.tag_checks import want_check
 from bot.customers.tag_names import refresh_tag_names
 from bot.customers.transfer_rows import ENDINGS, end_transfers
@@ -27,6 +28,9 @@ from bot.store.contact_tables import Follow, FollowEvent, Guide
 from bot.store.tables import Customer
 from bot.store.upsert import insert_new
 from bot.wecom.events import ContactChange, InboundEvent
+
+Pair = tuple[str, str]
+Standings = Mapping[Pair, Standing]
 
 _KINDS = {
     "add_external_contact": FollowChange.ADDED,
@@ -140,6 +144,22 @@ async def _may_be_known(
     return erased_at is None or (kind in _JOINS and at > erased_at)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RelationChange:
+    """One thing that happened between a guide and a customer."""
+
+    userid: str
+    external_userid: str
+    kind: FollowChange
+    at: datetime
+    channel: str = ""
+    detail: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def pair(self) -> Pair:
+        return self.userid, self.external_userid
+
+
 async def apply_change(
     session: AsyncSession,
     userid: str,
@@ -151,44 +171,53 @@ async def apply_change(
     detail: Mapping[str, Any] | None = None,
 ) -> None:
     """Let one change of a relation take effect; the customer must exist."""
-    await lock_customer(session, external_userid)
-    follow = await _locked(session, userid, external_userid)
-    if follow is None and kind is not FollowChange.TRANSFER_FAILED:
-        await _insert(session, userid, external_userid)
-        follow = await _locked(session, userid, external_userid)
-    if follow is not None:
-        await _move(session, follow, hear(standing_of(follow), kind, at, channel=channel))
-    await insert_new(
-        session,
-        FollowEvent,
-        [
-            {
-                "external_userid": external_userid,
-                "userid": userid,
-                "kind": kind,
-                "detail": dict(detail or {}),
-                "at": at,
-            }
-        ],
-        unique=["external_userid", "userid", "kind", "at"],
-        returning=FollowEvent.id,
+    change = RelationChange(
+        userid=userid,
+        external_userid=external_userid,
+        kind=kind,
+        at=at,
+        channel=channel,
+        detail=detail or {},
     )
+    await apply_changes(session, [change])
 
 
-async def _locked(session: AsyncSession, userid: str, external_userid: str) -> Follow | None:
-    found: Follow | None = await session.scalar(
+async def apply_changes(session: AsyncSession, changes: Sequence[RelationChange]) -> None:
+    """Let changes take effect in their order, in as many statements for many as for one."""
+    await lock_customers(session, {one.external_userid for one in changes})
+    follows = await _locked(session, {one.pair for one in changes})
+    begun = {one.pair for one in changes if one.kind is not FollowChange.TRANSFER_FAILED}
+    if new := begun - follows.keys():
+        await _insert(session, new)
+        follows |= await _locked(session, new)
+    await _move(session, follows, changes)
+    rows = [
+        {
+            "external_userid": one.external_userid,
+            "userid": one.userid,
+            "kind": one.kind,
+            "detail": dict(one.detail),
+            "at": one.at,
+        }
+        for one in changes
+    ]
+    unique = ["external_userid", "userid", "kind", "at"]
+    await insert_new(session, FollowEvent, rows, unique=unique, returning=FollowEvent.id)
+
+
+async def _locked(session: AsyncSession, pairs: Collection[Pair]) -> dict[Pair, Follow]:
+    rows = await session.scalars(
         select(Follow)
-        .where(Follow.userid == userid, Follow.external_userid == external_userid)
+        .where(of_pairs(Follow, pairs))
+        .order_by(Follow.external_userid, Follow.userid)
         .with_for_update()
         .execution_options(populate_existing=True)
     )
-    return found
+    return {(row.userid, row.external_userid): row for row in rows}
 
 
-async def _insert(session: AsyncSession, userid: str, external_userid: str) -> None:
-    row = {
-        "userid": userid,
-        "external_userid": external_userid,
+async def _insert(session: AsyncSession, pairs: Collection[Pair]) -> None:
+    blank = {
         **standing_values(UNKNOWN),
         "remark": "",
         "description": "",
@@ -202,23 +231,42 @@ async def _insert(session: AsyncSession, userid: str, external_userid: str) -> N
     await insert_new(
         session,
         Follow,
-        [row],
+        [{"userid": userid, "external_userid": who, **blank} for userid, who in sorted(pairs)],
         unique=["userid", "external_userid"],
         returning=Follow.external_userid,
     )
 
 
-async def _move(session: AsyncSession, follow: Follow, after: Standing) -> None:
-    before = standing_of(follow)
-    if after == before:
-        return
-    for name, value in standing_values(after).items():
-        setattr(follow, name, value)
+async def _move(
+    session: AsyncSession,
+    follows: Mapping[Pair, Follow],
+    changes: Sequence[RelationChange],
+) -> None:
+    before = {pair: standing_of(follow) for pair, follow in follows.items()}
+    after = dict(before)
+    for one in changes:
+        if one.pair in after:
+            after[one.pair] = hear(after[one.pair], one.kind, one.at, channel=one.channel)
+    moved = {pair for pair in after if after[pair] != before[pair]}
+    for pair in moved:
+        for name, value in standing_values(after[pair]).items():
+            setattr(follows[pair], name, value)
     await session.flush()
-    if after.channel != before.channel or after.since != before.since:
-        await set_channels(session, [follow.external_userid])
-    if (after.state in OPEN) != (before.state in OPEN):
-        await refresh_tag_names(session, [follow.external_userid])
+    await set_channels(session, {who for _, who in _channelled(moved, before, after)})
+    await refresh_tag_names(session, {who for _, who in _opened(moved, before, after)})
+
+
+def _channelled(moved: Collection[Pair], before: Standings, after: Standings) -> set[Pair]:
+    return {
+        pair
+        for pair in moved
+        if (after[pair].channel, after[pair].since) != (before[pair].channel, before[pair].since)
+    }
+
+
+def _opened(moved: Collection[Pair], before: Standings, after: Standings) -> set[Pair]:
+    """Relations that became open, or ceased to be."""
+    return {pair for pair in moved if (after[pair].state in OPEN) != (before[pair].state in OPEN)}
 
 
 async def open_relations(session: AsyncSession, external_userid: str) -> list[str]:

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import functools
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import update
+from sqlalchemy import Table, bindparam, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot import loggers
 from bot.clock import Clock
 from bot.customers.acquaintance import Acquaintance, Names
-from bot.customers.aftercare import Aftercare
+from bot.customers.aftercare import Aftercare, Ending
 from bot.customers.greeting_case import Case, Wording, Words, read_cases
 from bot.customers.greeting_content import CUSTOMER, GUIDE, render
 from bot.customers.greeting_media import GreetingMedia
@@ -101,13 +101,12 @@ class Greeter:
         self._shop = shop
         self._acquaintance = acquaintance
         self._media = media
-        self._aftercare = aftercare
         self._variables = dict(variables)
         self._sleep = sleep
         self._first = first or Precedence()
         self._cases = GroupRead(database, functools.partial(read_cases, stage=stage))
-        self._book = GroupCommit(database, urgent=True)
-        self._rest = GroupCommit(database, most=10)
+        self._book = GroupCommit(database, record, urgent=True)
+        self._rest = GroupCommit(database, aftercare.settle, most=25)
 
     async def handle(self, row: Greeting) -> None:
         """Greet and record it; then settle the row together with all that follows from it.
@@ -119,14 +118,12 @@ class Greeter:
             case = await self._cases.get(row)
             if row.outcome is None:
                 names, verdict = await self._meet(case)
-                await self._book.commit(lambda session: record(session, case, verdict))
+                await self._book.commit((case, verdict))
             else:
                 names = await self._acquaintance.names(case, "")
                 verdict = Verdict.recorded(row)
         await self._first.give_way()
-        await self._rest.commit(
-            lambda session: self._aftercare.settle(session, case, names, tell=verdict.tell)
-        )
+        await self._rest.commit(Ending(case, names, verdict.tell))
         loggers.customers.info(
             "new friend", greeting=row.id, outcome=verdict.outcome, errcode=verdict.errcode
         )
@@ -186,10 +183,23 @@ class Greeter:
         return (row.received_at + WINDOW - self._clock.now()).total_seconds()
 
 
-async def record(session: AsyncSession, case: Case, verdict: Verdict) -> None:
-    """Write down how it ended, unless the row went to somebody else."""
-    row = case.row
-    values = {
+async def record(session: AsyncSession, ended: Sequence[tuple[Case, Verdict]]) -> None:
+    """Write down how greetings ended, save those whose rows went to somebody else."""
+    rows = cast("Table", Greeting.__table__)
+    held = update(rows).where(
+        rows.c.id == bindparam("row_id"), rows.c.leased_by == bindparam("holder")
+    )
+    told = []
+    for case, verdict in ended:
+        values = _values_of(case, verdict)
+        for name, value in values.items():
+            setattr(case.row, name, value)
+        told.append({"row_id": case.row.id, "holder": case.row.leased_by, **values})
+    await session.execute(held.values({name: bindparam(name) for name in values}), told)
+
+
+def _values_of(case: Case, verdict: Verdict) -> dict[str, Any]:
+    return {
         "outcome": verdict.outcome,
         "reason": verdict.reason,
         "errcode": verdict.errcode,
@@ -200,14 +210,6 @@ async def record(session: AsyncSession, case: Case, verdict: Verdict) -> None:
         "called_at": verdict.called_at,
         "sent_at": verdict.sent_at,
     }
-    for name, value in values.items():
-        setattr(row, name, value)
-    await session.execute(
-        update(Greeting)
-        .where(Greeting.id == row.id, Greeting.leased_by == row.leased_by)
-        .values(**values)
-        .execution_options(synchronize_session=False)
-    )
 
 
 def _skip(case: Case) -> Verdict | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -25,8 +27,14 @@ async def same_person(session: AsyncSession, external_userid: str) -> list[str]:
 
 async def lock_customer(session: AsyncSession, external_userid: str) -> None:
     """Whoever writes to a customer and their relations takes the customer first."""
+    await lock_customers(session, [external_userid])
+
+
+async def lock_customers(session: AsyncSession, ids: Collection[str]) -> None:
+    """All of them in the order of their ids, so that no two wait for each other."""
     await session.execute(
         select(Customer.external_userid)
-        .where(Customer.external_userid == external_userid)
+        .where(Customer.external_userid.in_(sorted(ids)))
+        .order_by(Customer.external_userid)
         .with_for_update()
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -43,39 +44,71 @@ async def want_tags(
 
     `add` and `remove` are ids; tags given by `names` are created in `group` when WeCom has none.
     """
-    lane = f"tag:{userid}/{external_userid}"[:200]
-    borne, busy = await _situation(session, userid, external_userid, lane)
-    adding = sorted(add) if busy else sorted(set(add) - borne)
-    removing = sorted(remove) if busy else sorted(set(remove) & borne)
+    borne, busy = await _situation(session, userid, external_userid)
+    adding = set(add) if busy else set(add) - borne
+    removing = set(remove) if busy else set(remove) & borne
     if not (adding or removing or names):
         return None
-    job = TagJob(
-        lane=lane,
-        state=WorkState.READY,
-        due_at=now,
-        attempts=0,
-        userid=userid,
-        external_userid=external_userid,
+    row = tag_row(
+        userid,
+        external_userid,
         add=adding,
         remove=removing,
-        names=list(dict.fromkeys(names)),
-        group_name=group[:64],
-        cause=cause[:80],
-        because=because[:200],
-        created_at=now,
+        names=names,
+        group=group,
+        cause=cause,
+        because=because,
+        now=now,
     )
+    job = TagJob(**row)
     session.add(job)
     await session.flush()
     return job
 
 
+def tag_row(
+    userid: str,
+    external_userid: str,
+    *,
+    add: Collection[str] = (),
+    remove: Collection[str] = (),
+    names: Collection[str] = (),
+    group: str = DEFAULT_GROUP,
+    cause: str,
+    because: str = "",
+    now: datetime,
+) -> dict[str, Any]:
+    """The promise as a row of `TagJob`, whatever the pair bears by now."""
+    return {
+        "lane": _lane(userid, external_userid),
+        "state": WorkState.READY,
+        "due_at": now,
+        "attempts": 0,
+        "userid": userid,
+        "external_userid": external_userid,
+        "add": sorted(add),
+        "remove": sorted(remove),
+        "names": list(dict.fromkeys(names)),
+        "group_name": group[:64],
+        "cause": cause[:80],
+        "because": because[:200],
+        "created_at": now,
+    }
+
+
+def _lane(userid: str, external_userid: str) -> str:
+    return f"tag:{userid}/{external_userid}"[:200]
+
+
 async def _situation(
-    session: AsyncSession, userid: str, external_userid: str, lane: str
+    session: AsyncSession, userid: str, external_userid: str
 ) -> tuple[set[str], bool]:
     """The tags that the pair bears, and whether other changes of it still wait."""
     borne = await borne_tags(session, userid, external_userid)
     waiting = await session.scalar(
-        select(TagJob.id).where(TagJob.lane == lane, TagJob.state == WorkState.READY).limit(1)
+        select(TagJob.id)
+        .where(TagJob.lane == _lane(userid, external_userid), TagJob.state == WorkState.READY)
+        .limit(1)
     )
     return borne, waiting is not None
 

@@ -101,6 +101,29 @@ async def settle(
     )
 
 
+async def settle_all(
+    session: AsyncSession, rows: Sequence[WorkRow], *, now: datetime, state: WorkState
+) -> set[int]:
+    """Finish rows of one table in a statement for each holder; returns the ids of those that we
+    still held."""
+    held: set[int] = set()
+    for owner in {row.leased_by for row in rows}:
+        table: Any = type(rows[0])
+        settled = await session.scalars(
+            update(table)
+            .where(
+                table.id.in_([row.id for row in rows if row.leased_by == owner]),
+                table.leased_by == owner,
+                table.state == WorkState.READY,
+            )
+            .values(state=state, finished_at=now, error=None, leased_by=None, leased_until=None)
+            .returning(table.id)
+            .execution_options(synchronize_session=False)
+        )
+        held.update(settled)
+    return held
+
+
 async def postpone(session: AsyncSession, row: WorkRow, *, until: datetime, error: str) -> bool:
     """Give a row back to be tried again at `until`."""
     return await _change_held(

@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 
 import pytest
 from corp import START
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from bot.delivery.group_commit import Effect, GroupCommit
+from bot.delivery.group_commit import GroupCommit
 from bot.store.contact_tables import Bookmark
 from bot.store.database import Database
 
 
-def mark(name: str, *, fails: bool = False) -> Effect:
-    async def effect(session: AsyncSession) -> None:
+async def mark(session: AsyncSession, names: Sequence[str]) -> None:
+    for name in names:
         session.add(Bookmark(name=name, position="", at=START))
         await session.flush()
-        if fails:
+        if "fails" in name:
             raise LookupError(name)
-
-    return effect
 
 
 async def marks(database: Database) -> list[str]:
@@ -30,25 +29,25 @@ async def marks(database: Database) -> list[str]:
 
 
 async def test_all_are_on_disk_when_told_so(database: Database) -> None:
-    book = GroupCommit(database, most=10)
-    await asyncio.gather(*(book.commit(mark(f"{number:02d}")) for number in range(35)))
+    book = GroupCommit(database, mark, most=10)
+    await asyncio.gather(*(book.commit(f"{number:02d}") for number in range(35)))
     assert len(await marks(database)) == 35
 
 
 async def test_one_that_fails_harms_nobody_else(database: Database) -> None:
-    book = GroupCommit(database)
-    effects = [mark("a"), mark("b", fails=True), mark("c")]
-    results = await asyncio.gather(*map(book.commit, effects), return_exceptions=True)
+    book = GroupCommit(database, mark)
+    names = ["a", "b fails", "c"]
+    results = await asyncio.gather(*map(book.commit, names), return_exceptions=True)
     assert [type(result) for result in results] == [type(None), LookupError, type(None)]
     assert await marks(database) == ["a", "c"]
 
 
 async def test_whoever_goes_away_leaves_the_others_their_commit(ledger: Database) -> None:
-    book = GroupCommit(ledger)
+    book = GroupCommit(ledger, mark)
     async with ledger.write():
-        leader = asyncio.create_task(book.commit(mark("a")))
+        leader = asyncio.create_task(book.commit("a"))
         await asyncio.sleep(0)
-        other = asyncio.create_task(book.commit(mark("b")))
+        other = asyncio.create_task(book.commit("b"))
         await asyncio.sleep(0)
         leader.cancel()
         await asyncio.sleep(0)
