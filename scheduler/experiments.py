@@ -5,12 +5,15 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import sqrt
+from math import ceil, sqrt
 from statistics import NormalDist
 
 from .journey import Variant
 
 _DIGEST_BYTES = 6
+_SMALLEST_LEAD = 0.05
+"""A difference of fewer percentage points is not worth waiting for."""
+_POWER = 0.8
 
 
 def share_of(key: str) -> float:
@@ -53,11 +56,23 @@ class ArmResult:
 
 @dataclass(frozen=True, slots=True)
 class ReadOut:
-    """What an experiment says so far; `winner` only when an arm is surely better than all."""
+    """What an experiment says so far; `winner` only when an arm is surely better than all.
+
+    `lead` is by how much the best arm is ahead of the next one, with bounds. `wanted` is how
+    many of each arm it takes to tell, were the arms as far apart as they seem; None once there
+    is a winner.
+    """
 
     arms: tuple[ArmResult, ...]
     winner: str | None
     verdict: str
+    lead: Interval | None = None
+    wanted: int | None = None
+
+    @property
+    def ranked(self) -> tuple[ArmResult, ...]:
+        """The best arm first."""
+        return tuple(sorted(self.arms, key=lambda arm: (-arm.interval.rate, arm.name)))
 
 
 def wilson(successes: int, sent: int, *, confidence: float = 0.95) -> Interval:
@@ -86,17 +101,31 @@ def read_out(results: Mapping[str, tuple[int, int]], *, confidence: float = 0.95
         ArmResult(name, sent, good, wilson(good, sent, confidence=confidence))
         for name, (sent, good) in results.items()
     )
-    ranked = sorted(arms, key=lambda arm: (-arm.interval.rate, arm.name))
-    if len(ranked) < 2 or any(arm.sent == 0 for arm in arms):
+    if len(arms) < 2 or any(arm.sent == 0 for arm in arms):
         return ReadOut(arms, None, "数据还不够，继续收集")
-    best = ranked[0]
-    leads = [_lead(best, other, strict) for other in ranked[1:]]
-    if all(low > 0 for low in leads):
-        return ReadOut(arms, best.name, f"「{best.name}」明显更好，可以全部改用它")
-    return ReadOut(arms, None, "差别可能只是偶然，继续收集")
+    best, *others = ReadOut(arms, None, "").ranked
+    leads = [_lead(best, other, strict) for other in others]
+    if all(one.low > 0 for one in leads):
+        verdict = f"「{best.name}」明显更好，可以全部改用它"
+        return ReadOut(arms, best.name, verdict, leads[0])
+    wanted = _wanted(best, others[0], strict)
+    return ReadOut(arms, None, "差别可能只是偶然，继续收集", leads[0], wanted)
 
 
-def _lead(best: ArmResult, other: ArmResult, confidence: float) -> float:
+def _lead(best: ArmResult, other: ArmResult, confidence: float) -> Interval:
     one = wilson(best.successes, best.sent, confidence=confidence)
     two = wilson(other.successes, other.sent, confidence=confidence)
-    return one.rate - two.rate - sqrt((one.rate - one.low) ** 2 + (two.high - two.rate) ** 2)
+    lead = one.rate - two.rate
+    return Interval(
+        lead,
+        lead - sqrt((one.rate - one.low) ** 2 + (two.high - two.rate) ** 2),
+        lead + sqrt((one.high - one.rate) ** 2 + (two.rate - two.low) ** 2),
+    )
+
+
+def _wanted(best: ArmResult, other: ArmResult, confidence: float) -> int:
+    """The usual sample size of two proportions, with rates pulled to the middle a little."""
+    rates = [(arm.successes + 1) / (arm.sent + 2) for arm in (best, other)]
+    apart = max(best.interval.rate - other.interval.rate, _SMALLEST_LEAD)
+    z = NormalDist().inv_cdf((1 + confidence) / 2) + NormalDist().inv_cdf(_POWER)
+    return ceil(z * z * sum(rate * (1 - rate) for rate in rates) / apart**2)

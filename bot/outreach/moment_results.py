@@ -10,6 +10,7 @@ from sqlalchemy import select, update
 
 from bot.clock import Clock
 from bot.customers.notices import tell_guide
+from bot.outreach.step_results import COMMENTED, LIKED, REACHED, note_echoes
 from bot.store.database import Database
 from bot.store.outreach_tables import OutreachTask, TouchRow, TouchState
 from bot.wecom.client import WeComClient
@@ -66,18 +67,14 @@ class MomentResults:
             said = await self._client.moments.comments(moment_id, userid)
             likes += len(customers(said, "like_list"))
             comments += len(customers(said, "comment_list"))
-        figures = {
-            "guides": len(out),
-            "published": len(published),
-            "reached": reached,
-            "liked": likes,
-            "commented": comments,
-        }
+        echoes = {REACHED: reached, LIKED: likes, COMMENTED: comments}
+        figures = {"guides": len(out), "published": len(published), **echoes}
         now = self._clock.now()
         async with self._database.write() as session:
             row = await session.scalar(select(TouchRow).where(TouchRow.task_id == task.id))
             if row is not None:
                 row.outcome = {**row.outcome, **figures}
+                await note_echoes(session, row, echoes)
                 row.sent_at = row.sent_at or now
                 row.status = TouchState.SENT
                 row.explanation = f"{len(published)}/{len(out)} 位导购已发表"

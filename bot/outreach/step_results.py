@@ -1,34 +1,139 @@
-"""What came of touches: the credit for replies and purchases, and how the arms of a step fare."""
+"""What came of touches: the credit for replies and purchases, and how steps and arms fare."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import Counter, defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from hashlib import blake2b
 
-from sqlalchemy import func, select
+from sqlalchemy import func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from bot.store.outreach_tables import TouchRow, TouchState
-from scheduler import ReadOut, read_out
+from bot.store.outreach_tables import CohortMember, TouchEcho, TouchRow, TouchState
+from bot.store.upsert import insert_new
+from scheduler import Audience, ReadOut, StepKind, read_out
 
 _CREDIT = timedelta(days=3)
 REPLIED, BOUGHT = "replied", "bought"
+REACHED, LIKED, COMMENTED = "reached", "liked", "commented"
+_OPEN = frozenset(
+    {
+        TouchState.PLANNED,
+        TouchState.MOVED,
+        TouchState.SENDING,
+        TouchState.ASKED,
+        TouchState.UNKNOWN,
+    }
+)
+_DROPPED = frozenset({TouchState.SKIPPED, TouchState.CANCELLED})
+
+
+@dataclass(slots=True)
+class Figures:
+    """Counts of one step or arm: touches by what became of them, people by what they did."""
+
+    planned: int = 0
+    open: int = 0
+    sent: int = 0
+    failed: int = 0
+    skipped: Counter[str] = field(default_factory=Counter)
+    echoes: Counter[str] = field(default_factory=Counter)
+    first_at: datetime | None = None
+
+    def add(self, status: str, rule: str | None, count: int) -> None:
+        self.planned += count
+        if status in _OPEN:
+            self.open += count
+        elif status in _DROPPED:
+            self.skipped[rule or status] += count
+        elif status == TouchState.SENT:
+            self.sent += count
+        else:
+            self.failed += count
+
+    def begun(self, at: datetime) -> None:
+        self.first_at = min(self.first_at or at, at)
 
 
 @dataclass(frozen=True, slots=True)
 class StepResult:
-    """One step: how many went out and what followed within three days."""
+    """One step: what was planned, what went out, and what followed within three days.
+
+    `people` is how many it reached: viewers of posts, receivers of anything else. `arms`
+    compares variants by replies, `arms_bought` by purchases.
+    """
 
     step: str
-    sent: int
-    replied: int
-    bought: int
+    kind: str
+    figures: Figures
+    variants: Mapping[str, Figures]
     arms: ReadOut | None
+    arms_bought: ReadOut | None
+
+    @property
+    def sent(self) -> int:
+        return self.figures.sent
+
+    @property
+    def people(self) -> int:
+        return self.echo(REACHED) if self.kind == StepKind.MOMENT else self.sent
+
+    @property
+    def replied(self) -> int:
+        return self.echo(REPLIED)
+
+    @property
+    def bought(self) -> int:
+        return self.echo(BOUGHT)
+
+    def echo(self, what: str) -> int:
+        return self.figures.echoes[what]
 
 
 async def credit(session: AsyncSession, who: str, *, what: str, at: datetime) -> None:
-    """The touch that reached this customer last gets the credit, once and within three days."""
-    row = await session.scalar(
+    """The message that reached this customer last gets the credit, once and within three days.
+
+    A post gets it where there was no message, so that posts of every day take none from what
+    was said to one customer.
+    """
+    row = await _last_message(session, who, at) or await _last_post(session, who, at)
+    if row is None:
+        return
+    by = blake2b(f"{row.id}\x1f{who}".encode(), digest_size=16).hexdigest()
+    await insert_new(
+        session,
+        TouchEcho,
+        [_echo(row, what, by, 1)],
+        unique=["touch_id", "what", "by"],
+        returning=TouchEcho.touch_id,
+    )
+    if row.external_userid and what not in row.outcome:
+        row.outcome = {**row.outcome, what: at.isoformat()}
+
+
+async def note_echoes(session: AsyncSession, row: TouchRow, counts: Mapping[str, int]) -> None:
+    """What viewers of a post did, as totals that replace those of before."""
+    for what, count in counts.items():
+        await session.merge(TouchEcho(**_echo(row, what, "", count)))
+
+
+def _echo(row: TouchRow, what: str, by: str, count: int) -> dict[str, object]:
+    return {
+        "touch_id": row.id,
+        "what": what,
+        "by": by,
+        "journey": row.journey,
+        "step": row.step,
+        "variant": row.variant,
+        "due_at": row.due_at,
+        "count": count,
+    }
+
+
+async def _last_message(session: AsyncSession, who: str, at: datetime) -> TouchRow | None:
+    found: TouchRow | None = await session.scalar(
         select(TouchRow)
         .where(
             TouchRow.external_userid == who,
@@ -39,43 +144,94 @@ async def credit(session: AsyncSession, who: str, *, what: str, at: datetime) ->
         .order_by(TouchRow.sent_at.desc())
         .limit(1)
     )
-    if row is not None and what not in row.outcome:
-        row.outcome = {**row.outcome, what: at.isoformat()}
+    return found
 
 
-async def step_results(session: AsyncSession, journey: str) -> list[StepResult]:
-    """The steps of a journey with their figures; arms are compared by replies."""
-    rows = await session.execute(
-        select(
-            TouchRow.step,
-            TouchRow.variant,
-            func.count(),
-            func.count(TouchRow.outcome[REPLIED].as_string()),
-            func.count(TouchRow.outcome[BOUGHT].as_string()),
+async def _last_post(session: AsyncSession, who: str, at: datetime) -> TouchRow | None:
+    found: TouchRow | None = await session.scalar(
+        select(TouchRow)
+        .join(CohortMember, CohortMember.cohort == TouchRow.subject)
+        .where(
+            CohortMember.external_userid == who,
+            CohortMember.joined_at <= TouchRow.sent_at,
+            or_(CohortMember.left_at.is_(None), CohortMember.left_at > TouchRow.sent_at),
+            TouchRow.audience == Audience.COHORT,
+            TouchRow.due_at > at - 2 * _CREDIT,
+            TouchRow.status == TouchState.SENT,
+            TouchRow.sent_at <= at,
+            TouchRow.sent_at > at - _CREDIT,
         )
-        .where(TouchRow.journey == journey, TouchRow.status == TouchState.SENT)
-        .group_by(TouchRow.step, TouchRow.variant)
+        .order_by(TouchRow.sent_at.desc())
+        .limit(1)
     )
-    steps: dict[str, list[_Counts]] = {}
-    for step, variant, sent, replied, bought in rows:
-        steps.setdefault(step, []).append(_Counts(variant, sent, replied, bought))
-    return [_result(step, arms) for step, arms in sorted(steps.items())]
+    return found
 
 
-@dataclass(frozen=True, slots=True)
-class _Counts:
-    variant: str | None
-    sent: int
-    replied: int
-    bought: int
+async def sent_by_journey(session: AsyncSession, since: datetime | None) -> dict[str, int]:
+    """How many touches of each journey went out."""
+    wanted = select(TouchRow.journey, func.count()).where(TouchRow.status == TouchState.SENT)
+    if since is not None:
+        wanted = wanted.where(TouchRow.due_at >= since)
+    rows = await session.execute(wanted.group_by(TouchRow.journey))
+    return {str(journey): int(count) for journey, count in rows}
 
 
-def _result(step: str, counts: list[_Counts]) -> StepResult:
-    arms = {one.variant: (one.sent, one.replied) for one in counts if one.variant is not None}
+async def step_results(
+    session: AsyncSession, journey: str, *, since: datetime | None = None
+) -> list[StepResult]:
+    """The steps of a journey with the figures of touches that were due from `since` on."""
+    found: defaultdict[tuple[str, str | None], Figures] = defaultdict(Figures)
+    kinds: dict[str, str] = {}
+    key = (TouchRow.step, TouchRow.variant, TouchRow.kind, TouchRow.status, TouchRow.rule)
+    counted = select(*key, func.count(), func.min(TouchRow.due_at)).group_by(*key)
+    counted = counted.where(TouchRow.journey == journey)
+    if since is not None:
+        counted = counted.where(TouchRow.due_at >= since)
+    for step, variant, kind, status, rule, count, first_at in await session.execute(counted):
+        kinds[step] = kind
+        figures = found[step, variant]
+        figures.add(status, rule, count)
+        if status == TouchState.SENT:
+            figures.begun(first_at)
+    what = (TouchEcho.step, TouchEcho.variant, TouchEcho.what)
+    echoed = select(*what, func.sum(TouchEcho.count)).group_by(*what)
+    echoed = echoed.where(TouchEcho.journey == journey)
+    if since is not None:
+        echoed = echoed.where(TouchEcho.due_at >= since)
+    for step, variant, name, count in await session.execute(echoed):
+        found[step, variant].echoes[name] += int(count)
+    return [_result(step, kind, found) for step, kind in sorted(kinds.items())]
+
+
+def _result(step: str, kind: str, found: Mapping[tuple[str, str | None], Figures]) -> StepResult:
+    parts = {variant: one for (name, variant), one in found.items() if name == step}
+    variants = {name: one for name, one in sorted(parts.items(), key=str) if name is not None}
+    several = len(variants) > 1
     return StepResult(
         step=step,
-        sent=sum(one.sent for one in counts),
-        replied=sum(one.replied for one in counts),
-        bought=sum(one.bought for one in counts),
-        arms=read_out(arms) if len(arms) > 1 else None,
+        kind=kind,
+        figures=_together(list(parts.values())),
+        variants=variants,
+        arms=_compared(variants, REPLIED) if several else None,
+        arms_bought=_compared(variants, BOUGHT) if several else None,
+    )
+
+
+def _together(parts: list[Figures]) -> Figures:
+    whole = Figures()
+    for one in parts:
+        whole.planned += one.planned
+        whole.open += one.open
+        whole.sent += one.sent
+        whole.failed += one.failed
+        whole.skipped += one.skipped
+        whole.echoes += one.echoes
+        if one.first_at is not None:
+            whole.begun(one.first_at)
+    return whole
+
+
+def _compared(variants: Mapping[str, Figures], what: str) -> ReadOut:
+    return read_out(
+        {name: (one.sent, min(one.echoes[what], one.sent)) for name, one in variants.items()}
     )

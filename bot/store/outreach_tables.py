@@ -63,6 +63,14 @@ class JourneyWalk(Base):
     __table_args__ = (
         Index("ix_journey_walk_due", "next_due", sqlite_where=_RUNNING, postgresql_where=_RUNNING),
         Index("ix_journey_walk_customer", "external_userid"),
+        Index(
+            "ix_journey_walk_running",
+            "journey",
+            "audience",
+            "subject",
+            sqlite_where=_RUNNING,
+            postgresql_where=_RUNNING,
+        ),
     )
 
     audience: Mapped[str] = mapped_column(String(16), primary_key=True)
@@ -137,6 +145,9 @@ class TouchRow(Base):
         Index("ix_touch_listing", "due_at", "id"),
         Index("ix_touch_task", "task_id"),
         Index("ix_touch_journey", "journey", "due_at", "id"),
+        Index(
+            "ix_touch_results", "journey", "step", "variant", "kind", "status", "rule", "due_at"
+        ),
         Index("ix_touch_way", "way", "due_at"),
     )
 
@@ -163,6 +174,28 @@ class TouchRow(Base):
     sent_at: Mapped[datetime | None]
     outcome: Mapped[dict[str, Any]] = mapped_column(default=dict)
     created_at: Mapped[datetime]
+
+
+class TouchEcho(Base):
+    """What came back of a touch, beside it so that figures are sums over an index.
+
+    A reply or purchase counts once `by` each customer, who is kept as a digest only; what a
+    post's viewers did comes as a total and has an empty `by`.
+    """
+
+    __tablename__ = "touch_echo"
+    __table_args__ = (
+        Index("ix_touch_echo_journey", "journey", "step", "variant", "what", "due_at", "count"),
+    )
+
+    touch_id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    what: Mapped[str] = mapped_column(String(16), primary_key=True)
+    by: Mapped[str] = mapped_column(String(32), primary_key=True, default="")
+    journey: Mapped[str] = mapped_column(String(64))
+    step: Mapped[str] = mapped_column(String(64))
+    variant: Mapped[str | None] = mapped_column(String(64))
+    due_at: Mapped[datetime]
+    count: Mapped[int]
 
 
 class CohortTag(Base):

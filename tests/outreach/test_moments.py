@@ -5,6 +5,7 @@ from collections.abc import Callable
 from outreach_shop import GUIDE, Shop
 from sqlalchemy import select
 
+from bot.outreach.step_results import step_results
 from bot.sandbox import Fault, moments
 from bot.store.outreach_tables import CohortMember, TaskPhase, TouchState
 
@@ -99,3 +100,25 @@ async def test_a_lost_answer_makes_no_second_post(outreach_shop: Callable[..., S
     assert _texts(shop, "wmOther") == ["大家好"]
     [task] = await shop.tasks()
     assert (task.phase, task.body["guides"]) == (TaskPhase.ASKED, [GUIDE])
+
+
+async def test_whoever_buys_after_a_post_counts_once_for_it(
+    outreach_shop: Callable[..., Shop],
+) -> None:
+    shop = outreach_shop(WEEK)
+    await shop.step()
+    for who in ("wmOne", "wmTwo"):
+        await shop.customer(who)
+        await shop.added(who)
+    await _days(shop, 3)
+    for _ in range(2):
+        await shop.behaves("wmOne", "order_paid")
+        await shop.step(minutes=10)
+    await shop.writes("wmTwo")
+    for _ in range(3):
+        await shop.step(hours=2)
+    async with shop.database.read() as session:
+        one, two = await step_results(session, "week")
+    assert (one.people, one.replied, one.bought) == (2, 0, 0)
+    assert (two.step, two.people, two.replied, two.bought) == ("two", 2, 1, 1)
+    assert (two.figures.planned, two.figures.sent, two.figures.skipped) == (1, 1, {})
