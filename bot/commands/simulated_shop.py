@@ -6,7 +6,7 @@ import os
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -19,24 +19,19 @@ from pydantic import SecretStr
 from bot.clock import ManualClock
 from bot.commands.inline_sqlite import inline_connections
 from bot.commands.simulated_parts import PROMISED, Part, due_now
-from bot.customers.contact_events import apply_change
+from bot.commands.simulated_people import Crowd, people_of
 from bot.customers.corp_tags import TagBook
-from bot.customers.follows import FollowChange
-from bot.customers.funnel import Funnel, load_funnel
+from bot.customers.funnel import load_funnel
 from bot.customers.notices import Herald
-from bot.customers.opt_outs import OptOutSource, opt_out
-from bot.customers.profiles import meet
-from bot.customers.stages import move_stage
 from bot.customers.tagging import Tagger
 from bot.delivery.media import MediaLibrary
 from bot.delivery.outbox import Sender
 from bot.delivery.tokens import StoredTokens
 from bot.dialogue.library import Library
-from bot.dialogue.messages import MessageBook
 from bot.errors import RetryLater
 from bot.outreach.outreach import Outreach, Ties
 from bot.outreach.plans import load_plans
-from bot.sandbox import DEFAULT_ACCOUNT, GUIDES, Platform, SandboxSettings, create_app
+from bot.sandbox import Platform, SandboxSettings, create_app
 from bot.sandbox import mass_sends as platform_mass_sends
 from bot.sandbox import moments as platform_moments
 from bot.sandbox.moments import LIKE
@@ -44,15 +39,13 @@ from bot.settings import Settings
 from bot.shop import catalogue_folder, seed_library, shop_variables
 from bot.store.channel_tables import GuideNotice
 from bot.store.claims import claim, postpone, settle
-from bot.store.contact_tables import BehaviourEvent, Guide, TagJob
+from bot.store.contact_tables import TagJob
 from bot.store.database import Database
 from bot.store.migrate import upgrade
 from bot.store.outreach_tables import OutreachTask
-from bot.store.tables import Burst, Customer, Outbound, WorkState
+from bot.store.tables import Burst, Outbound, WorkState
 from bot.wecom.client import WeComClient
-from bot.wecom.kf import CUSTOMER, KfMessage
 from intents import load_taxonomy
-from scheduler import TriggerKind
 
 _NAME = "rehearsal/1/aa"
 _IN_MEMORY = Path("/dev/shm")  # noqa: S108  (a folder with a random name is made in it)
@@ -60,20 +53,6 @@ _TAGS = ("宝妈", "女装", "会员", "")
 _LEASE = timedelta(minutes=1)
 _RETRY = timedelta(seconds=30)
 _UPKEEP = timedelta(hours=3)
-
-
-@dataclass(slots=True)
-class Person:
-    """One simulated customer."""
-
-    who: str
-    guide: str
-    arrives: datetime
-    tag: str
-    writes: bool
-    here: bool = False
-    opted_out_at: datetime | None = None
-    heard: int = 0
 
 
 @dataclass(slots=True)
@@ -86,19 +65,16 @@ class SimulatedShop:
     client: WeComClient
     outreach: Outreach
     settings: Settings
-    funnel: Funnel
     media: MediaLibrary
     dice: random.Random
-    people: list[Person] = field(default_factory=list)
+    crowd: Crowd
     refusals: int = 0
-    _said: int = 0
     _upkeep_at: datetime | None = None
-    _stirred: bool = True
 
     async def move(self, by: timedelta) -> None:
         """Let time pass, people act, and every part of outreach look once."""
         self.clock.turn(seconds=by.total_seconds())
-        await self._people_act()
+        await self.crowd.act()
         self._guides_act()
         await self._run()
         self._note_refusals()
@@ -106,13 +82,13 @@ class SimulatedShop:
     async def _run(self) -> None:
         """What the service's parts do on their own; one that has nothing due is left alone."""
         outreach, parts = self.outreach, (self.database, self.client)
-        if self._stirred:
-            self._stirred = False
+        if self.crowd.stirred:
+            self.crowd.stirred = False
             await outreach.listener.tick()
         await self._upkeep()
         due = await due_now(self.database, self.clock.now())
         if Part.TAGS in due:
-            self._stirred = True
+            self.crowd.stirred = True
             tagger = Tagger(*parts, self.clock, TagBook(*parts, self.clock))
             await self._work(TagJob, tagger.handle)
         if Part.BURSTS in due:
@@ -174,119 +150,6 @@ class SimulatedShop:
             for row in rows:
                 await settle(session, row, now=now, state=WorkState.DONE)
 
-    async def _people_act(self) -> None:
-        now = self.clock.now()
-        for person in self.people:
-            if not person.here:
-                if person.arrives <= now:
-                    await self._arrive(person)
-            elif person.opted_out_at is None:
-                await self._act(person)
-
-    async def _arrive(self, person: Person) -> None:
-        self._stirred = True
-        person.here, now = True, self.clock.now()
-        self.platform.add_customer(person.who, f"客户{person.who[-4:]}")
-        self.platform.friends.begin(
-            person.guide, person.who, channel="", half=False, now=self.platform.now()
-        )
-        async with self.database.write() as session:
-            await meet(session, [person.who], stage=self.funnel.initial, now=now)
-            customer = await session.get_one(Customer, person.who)
-            customer.name = f"客户{person.who[-4:]}"
-            customer.tags = [person.tag] if person.tag else []
-            if await session.get(Guide, person.guide) is None:
-                session.add(Guide(userid=person.guide, name=GUIDES[person.guide], since=now))
-            await apply_change(session, person.guide, person.who, FollowChange.ADDED, at=now)
-        if person.writes:
-            await self._write(person, "你好")
-
-    async def _act(self, person: Person) -> None:
-        """Most do nothing most of the time; a message makes some answer, buy or leave."""
-        received = len(self.platform.sent_messages(person.who))
-        fresh, person.heard = received > person.heard, received
-        roll = self.dice.random()
-        if fresh and roll < 0.30:
-            await self._write(person, "好的，我看看")
-        elif fresh and roll < 0.36:
-            await self._leave(person)
-        elif roll < 0.002:
-            await self._buy(person)
-        elif roll < 0.010 and (events := self._events()):
-            await self._behave(person, self.dice.choice(events))
-        elif roll < 0.013:
-            await self._write(person, "在吗")
-        elif roll < 0.0135:
-            await self._leave(person)
-
-    def _events(self) -> list[str]:
-        wanted = (TriggerKind.EVENT, TriggerKind.SILENCE)
-        journeys = self.outreach.plans.journeys.values()
-        found = {
-            value
-            for journey in journeys
-            for trigger in journey.triggers
-            if trigger.kind in wanted
-            for value in trigger.values
-        }
-        return sorted(found)
-
-    async def _write(self, person: Person, text: str) -> None:
-        self._stirred = True
-        said = self.platform.customer_writes(person.who, text)
-        self._said += 1
-        message = KfMessage(
-            open_kfid=DEFAULT_ACCOUNT,
-            msgid=said.msgid,
-            external_userid=person.who,
-            origin=CUSTOMER,
-            msgtype="text",
-            event_type="",
-            text=text,
-            sent_at=self.clock.now(),
-            body={},
-        )
-        book = MessageBook(self.settings.dialogue, self.funnel, self.clock)
-        async with self.database.write() as session:
-            await book.store(session, [message])
-
-    async def _behave(self, person: Person, kind: str) -> None:
-        self._stirred = True
-        now = self.clock.now()
-        self._said += 1
-        event = BehaviourEvent(
-            event_id=f"rehearsal-{self._said}",
-            type=kind,
-            external_userid=person.who,
-            customer=person.who,
-            state="applied",
-            data={},
-            at=now,
-            received_at=now,
-            applied_at=now,
-        )
-        async with self.database.write() as session:
-            session.add(event)
-
-    async def _buy(self, person: Person) -> None:
-        self._stirred = True
-        now = self.clock.now()
-        async with self.database.write() as session:
-            customer = await session.get_one(Customer, person.who)
-            to = self.funnel.target(customer.stage, "order_paid")
-            if to is not None:
-                await move_stage(
-                    session, person.who, seen=customer.stage, to=to, cause="order_paid", now=now
-                )
-
-    async def _leave(self, person: Person) -> None:
-        self._stirred = True
-        person.opted_out_at = self.clock.now()
-        async with self.database.write() as session:
-            await opt_out(
-                session, person.who, source=OptOutSource.MESSAGE, now=person.opted_out_at
-            )
-
     def _guides_act(self) -> None:
         """Guides look at their tasks in working hours, and not at once."""
         local = self.clock.now().astimezone(self.settings.shop.zone)
@@ -309,22 +172,6 @@ class SimulatedShop:
         self.platform.calls.clear()
 
 
-def people_of(customers: int, days: int, start: datetime, dice: random.Random) -> list[Person]:
-    """Customers who come over the first days, each to one guide."""
-    guides = sorted(GUIDES)
-    last = max(1, days - 2)
-    return [
-        Person(
-            who=f"wmRehearsal{number:06d}",
-            guide=dice.choice(guides),
-            arrives=start + timedelta(hours=24 * last * dice.random() ** 2),
-            tag=dice.choice(_TAGS),
-            writes=dice.random() < 0.6,
-        )
-        for number in range(customers)
-    ]
-
-
 @asynccontextmanager
 async def simulated_shop(
     given: Settings, *, customers: int, days: int, seed: int, start: datetime
@@ -334,8 +181,7 @@ async def simulated_shop(
     outreach = given.outreach.model_copy(update={"enabled": True})
     corp = SandboxSettings(
         clock=clock.now,
-        callback_url="http://127.0.0.1:9/",
-        callback_timeout_seconds=0.1,
+        callback_url="",
         calls_per_minute=1_000_000,
         mass_send_rule=outreach.mass_send_rule,
     )
@@ -362,7 +208,8 @@ async def simulated_shop(
         http = await stack.enter_async_context(aiohttp.ClientSession())
         client = WeComClient(wecom, http, shared=StoredTokens(database), clock=clock)
         shop = await _shop(settings, database, clock, platform, client, dice)
-        shop.people = people_of(customers, days, start, dice)
+        shop.crowd.people += people_of(customers, days, start, dice)
+        shop.crowd.listen()
         yield shop
 
 
@@ -391,9 +238,8 @@ async def _shop(
         name=_NAME,
     )
     outreach = Outreach(database, clock, settings, plans, ties)
-    return SimulatedShop(
-        database, clock, platform, client, outreach, settings, funnel, media, dice
-    )
+    crowd = Crowd([], database, clock, platform, settings, funnel, plans, dice)
+    return SimulatedShop(database, clock, platform, client, outreach, settings, media, dice, crowd)
 
 
 def _memory() -> Path | None:

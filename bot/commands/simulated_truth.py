@@ -9,7 +9,8 @@ from datetime import UTC, date, datetime, timedelta
 
 from sqlalchemy import func, select
 
-from bot.commands.simulated_shop import Person, SimulatedShop
+from bot.commands.simulated_people import Person
+from bot.commands.simulated_shop import SimulatedShop
 from bot.sandbox import mass_sends, moments
 from bot.store.outreach_tables import TouchRow, TouchState
 from scheduler import Audience, StepKind, Way
@@ -50,13 +51,13 @@ async def truth_of(shop: SimulatedShop) -> Truth:
     """Count; `details` names what should not have been."""
     contacts = {
         person.who: sorted(_contacts(shop, person), key=lambda one: one.at)
-        for person in shop.people
+        for person in shop.crowd.people
     }
     faults = [f"平台因额度拒绝调用 {shop.refusals} 次"] * bool(shop.refusals)
-    for person in shop.people:
+    for person in shop.crowd.people:
         faults += _violations(shop, person, contacts[person.who])
     faults += _task_rate(shop)
-    twice = [said for person in shop.people for said in _doubled(contacts[person.who])]
+    twice = [said for person in shop.crowd.people for said in _doubled(contacts[person.who])]
     missing = await _lost(shop, contacts)
     planned, sent, skipped = await _figures(shop)
     return Truth(
@@ -111,6 +112,8 @@ def _violations(shop: SimulatedShop, person: Person, contacts: list[Contact]) ->
             yield f"{person.who} 在免打扰时段收到消息：{one.at.isoformat()}"
         if person.opted_out_at and one.at > person.opted_out_at + _GRACE:
             yield f"{person.who} 退订之后收到：{one.text[:20]}"
+        if person.left_at and one.at > person.left_at + _GRACE:
+            yield f"{person.who} 删除导购之后收到：{one.text[:20]}"
     for day, count in days.items():
         if count > budget.fatigue.per_day:
             yield f"{person.who} 在 {day} 被触达，疲劳度 {count}"

@@ -12,6 +12,7 @@ from .faults import Fault as Fault
 from .keys import PLATFORM as PLATFORM
 from .keys import SENDER as SENDER
 from .platform import Platform as Platform
+from .pushes import Push as Push
 from .sample import CUSTOMERS as CUSTOMERS
 from .sample import DEFAULT_ACCOUNT as DEFAULT_ACCOUNT
 from .sample import GUIDES as GUIDES

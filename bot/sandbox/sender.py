@@ -43,16 +43,18 @@ class CallbackSender:
         self._session: aiohttp.ClientSession | None = None
 
     async def start(self) -> None:
-        """Open the connection pool and begin to listen."""
+        """Open the connection pool and begin to listen; without an address nothing is posted."""
         timeout = aiohttp.ClientTimeout(total=self._settings.callback_timeout_seconds)
         self._session = aiohttp.ClientSession(
             timeout=timeout, connector=aiohttp.TCPConnector(limit=32)
         )
-        self._platform.push_listeners.append(self.post)
+        if self._settings.callback_url:
+            self._platform.push_listeners.append(self.post)
 
     async def stop(self) -> None:
         """Stop listening; what was under way is lost, as it may be on a real platform."""
-        self._platform.push_listeners.remove(self.post)
+        if self._settings.callback_url:
+            self._platform.push_listeners.remove(self.post)
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

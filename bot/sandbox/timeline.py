@@ -175,6 +175,17 @@ class Timeline:
         )
         return [_message(row) for row in rows]
 
+    def received(self) -> dict[str, int]:
+        """How many messages from the shop have reached each customer."""
+        rows = self._store.all(
+            "SELECT external_userid, COUNT(*) AS messages FROM messages"
+            " WHERE origin IN (?, ?) AND state = ? GROUP BY external_userid",
+            Origin.API,
+            Origin.SERVICER,
+            Fate.DELIVERED.value,
+        )
+        return {row["external_userid"]: row["messages"] for row in rows}
+
     def set_fate(self, message: Message, fate: Fate) -> None:
         """Record that a message failed or was recalled."""
         self._store.run("UPDATE messages SET state = ? WHERE seq = ?", fate.value, message.seq)
