@@ -9,6 +9,7 @@ from datetime import timedelta
 from bot.clock import Clock
 from bot.customers.corp_tags import TagBook
 from bot.customers.funnel import Funnel
+from bot.delivery.backoff import Backoff
 from bot.delivery.media import MediaLibrary
 from bot.delivery.worker import Worker
 from bot.dialogue.library import Library
@@ -33,6 +34,8 @@ from bot.wecom.client import WeComClient
 
 Job = Callable[[], Awaitable[object]]
 _QUICKEST = 0.3
+_UNTIL_TOO_LATE = 1_000_000
+"""A task is tried until its time is over, however long WeCom is out of order."""
 _FOLLOW = 5
 """Real seconds after which another replica's edit of a journey takes effect here, too."""
 
@@ -93,7 +96,14 @@ class Outreach:
             tags=ties.tags,
             plans=plans,
         )
-        self.tasks = Worker(database, OutreachTask, self.maker.handle, name=ties.name, clock=clock)
+        self.tasks = Worker(
+            database,
+            OutreachTask,
+            self.maker.handle,
+            name=ties.name,
+            clock=clock,
+            backoff=Backoff(attempts=_UNTIL_TOO_LATE),
+        )
         self.poller = TaskPoller(
             database,
             ties.client,

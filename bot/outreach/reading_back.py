@@ -23,6 +23,8 @@ _MACHINE_PAST = timedelta(hours=12)
 _VISIBLE_AFTER = timedelta(seconds=30)
 _VISIBLE_AFTER_REAL = timedelta(seconds=1.5)
 _LOOKS = 2
+_LONGEST = timedelta(days=27)
+"""WeCom lists at most a month; what was made was made soon after the call."""
 
 
 class Doubt(Enum):
@@ -80,7 +82,8 @@ class ReadBack:
         """When the task may have been made; by the machine's clock, too, beside one that was
         set: nobody knows by which of them a stand-in goes."""
         slack = max(_SLACK, as_real(self._clock, _SLACK_REAL))
-        windows = [(called_at - slack, max(self._clock.now(), called_at) + slack)]
+        now = min(self._clock.now(), called_at + _LONGEST)
+        windows = [(called_at - slack, max(now, called_at) + slack)]
         if isinstance(self._clock, RunningClock):
             machine = self._clock.machine
             windows.append((machine - _MACHINE_PAST, machine + _SLACK))

@@ -12,7 +12,15 @@ from bot import loggers
 from bot.clock import Clock, as_real
 from bot.customers.corp_tags import TagBook
 from bot.delivery.media import MediaLibrary
-from bot.errors import GiveUp, MendSettings, NotFound, RetryLater, TellGuide, UnknownOutcome
+from bot.errors import (
+    GiveUp,
+    MendSettings,
+    NotFound,
+    RetryLater,
+    TellGuide,
+    UnknownOutcome,
+    WeComError,
+)
 from bot.outreach.attachments import MomentMedia, mass_send_attachments, text_of
 from bot.outreach.last_look import LastLook, last_look
 from bot.outreach.planning import TURN
@@ -38,6 +46,7 @@ _MINUTE = timedelta(minutes=1)
 _LOOK_AGAIN = timedelta(seconds=15)
 _LOOK_AGAIN_REAL = timedelta(seconds=0.7)
 _TRANSIT = timedelta(seconds=1)
+_UNREADABLE_AFTER = timedelta(days=1)
 _MOMENTS = "outreach moments"
 
 
@@ -89,7 +98,12 @@ class TaskMaker:
 
     async def _cleared(self, task: OutreachTask) -> bool:
         """Whether an earlier call surely did not happen."""
-        found = await self._read_back.look_for(task)
+        try:
+            found = await self._read_back.look_for(task)
+        except WeComError:
+            if self._clock.now() < task.valid_until + _UNREADABLE_AFTER:
+                raise
+            found = Doubt.UNSURE
         if isinstance(found, str):
             await self._made(task, {"id": found})
             return False

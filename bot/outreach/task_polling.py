@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
@@ -15,6 +16,7 @@ from bot.clock import Clock
 from bot.errors import Conflict, GiveUp, MendSettings, RetryLater, TellGuide, WeComError
 from bot.outreach.moment_results import MomentResults
 from bot.outreach.plans import Plans
+from bot.outreach.reading_back import ReadBack
 from bot.outreach.task_calls import end_touches
 from bot.store.database import Database
 from bot.store.outreach_tables import (
@@ -28,6 +30,7 @@ from bot.store.tables import WorkState
 from bot.wecom.client import WeComClient
 from bot.wecom.mass_sends import (
     CANCELLED,
+    DISPATCHING,
     REMINDED_TOO_OFTEN,
     Delivery,
     SendStatus,
@@ -48,6 +51,8 @@ _ENDS = {
     SendStatus.LIMIT_REACHED: (TouchState.FAILED, "客户这一期收到的群发已满"),
 }
 _UNCONFIRMED = "导购没有在有效时间内确认"
+_LEFT_OUT = "导购已发送，但企业微信一直没有说这位客户收到"
+_UNREADABLE_AFTER = timedelta(days=3)
 
 
 class TaskPoller:
@@ -68,6 +73,7 @@ class TaskPoller:
         self._plans = plans
         self._remind_after = remind_after
         self._moments = MomentResults(database, client, clock)
+        self._read_back = ReadBack(database, client, clock)
 
     async def tick(self) -> int:
         """Look at every task that is due; returns how many."""
@@ -145,39 +151,69 @@ class TaskPoller:
         try:
             await look(task)
         except RetryLater as error:
-            wait = _SOON if error.errcode is not None else _USUAL
-            await self._set(task, poll_at=self._clock.now() + wait)
+            now = self._clock.now()
+            fresh = error.errcode is not None and now - (task.asked_at or now) < _USUAL
+            await self._set(task, poll_at=now + (_SOON if fresh else _USUAL))
         except (GiveUp, TellGuide, MendSettings) as error:
             if error.errcode == CANCELLED:
                 await self._end(task, TaskPhase.CANCELLED, TouchState.CANCELLED, error.message)
                 return
             loggers.outreach.warning("a task cannot be read", task=task.id, exc_info=error)
+            if self._clock.now() >= task.valid_until + _UNREADABLE_AFTER:
+                reason = f"企业微信几天来一直读不出这个任务：{error.message}"
+                await self._end(task, TaskPhase.UNKNOWN, TouchState.UNKNOWN, reason)
 
     async def _look_at_job(self, task: OutreachTask) -> None:
-        job = job_of(await self._client.moments.job(task.job_id or ""))
+        """WeCom knows of a job for a day; later its moment is looked for among the corp's."""
         now = self._clock.now()
-        if not job.done:
-            if task.asked_at and now - task.asked_at > _DAY:
-                reason = "企业微信一直没有说朋友圈任务建成了没有，请到管理后台核对"
-                await self._end(task, TaskPhase.UNKNOWN, TouchState.UNKNOWN, reason)
-            else:
-                await self._set(task, poll_at=now + _SOON)
+        over = task.asked_at is not None and now - task.asked_at > _DAY
+        try:
+            job = job_of(await self._client.moments.job(task.job_id or ""))
+        except GiveUp:
+            if not over:
+                raise
+            await self._look_for_moment(task)
             return
-        if job.errcode or not job.moment_id:
+        if not job.done and over:
+            await self._look_for_moment(task)
+        elif not job.done:
+            await self._set(task, poll_at=now + _SOON)
+        elif job.errcode or not job.moment_id:
             reason = f"朋友圈任务没有建成：{job.problem}（错误码 {job.errcode}）"
             await self._end(task, TaskPhase.FAILED, TouchState.FAILED, reason)
+        else:
+            await self._set_asked(task, job.moment_id)
+
+    async def _look_for_moment(self, task: OutreachTask) -> None:
+        found = await self._read_back.look_for(task)
+        if isinstance(found, str):
+            await self._set_asked(task, found)
             return
-        await self._set(task, phase=TaskPhase.ASKED, remote_id=job.moment_id, poll_at=now + _SOON)
+        reason = "企业微信一直没有说朋友圈任务建成了没有，请到管理后台核对"
+        await self._end(task, TaskPhase.UNKNOWN, TouchState.UNKNOWN, reason)
+
+    async def _set_asked(self, task: OutreachTask, moment_id: str) -> None:
+        later = self._clock.now() + _SOON
+        await self._set(task, phase=TaskPhase.ASKED, remote_id=moment_id, poll_at=later)
 
     async def _look_at(self, task: OutreachTask) -> None:
-        if task.kind == TaskKind.MOMENT:
-            confirmed, over = await self._moments.read(task)
-        else:
-            confirmed, over = await self._read_mass_send(task)
+        try:
+            confirmed, over = await self._read(task)
+        except RetryLater as error:
+            if error.errcode != DISPATCHING or not await self._called_off(task):
+                raise
+            return
         if over:
             await self._set(task, phase=TaskPhase.DONE, poll_at=None)
         elif not confirmed:
             await self._chase(task)
+        elif task.kind != TaskKind.MOMENT and self._clock.now() >= task.valid_until + _DAY:
+            await self._end(task, TaskPhase.DONE, TouchState.FAILED, _LEFT_OUT)
+
+    async def _read(self, task: OutreachTask) -> tuple[bool, bool]:
+        if task.kind == TaskKind.MOMENT:
+            return await self._moments.read(task)
+        return await self._read_mass_send(task)
 
     async def _read_mass_send(self, task: OutreachTask) -> tuple[bool, bool]:
         """Whether the guide has sent, and whether nothing is left to learn."""
@@ -223,12 +259,18 @@ class TaskPoller:
     async def _chase(self, task: OutreachTask) -> None:
         """Nobody has confirmed yet: cancel what is late or unwanted, else remind now and then."""
         now = self._clock.now()
+        if not await self._called_off(task) and self._may_remind(task, now):
+            await self._remind(task, now)
+
+    async def _called_off(self, task: OutreachTask) -> bool:
+        """Whether the task was cancelled because it is late, or nobody wants it any more."""
         if (rule := await self._unwanted(task)) is not None:
             await self._cancel(task, rule.zh, rule)
-        elif now >= task.valid_until:
+        elif self._clock.now() >= task.valid_until:
             await self._cancel(task, _UNCONFIRMED, Rule.TOO_LATE)
-        elif self._may_remind(task, now):
-            await self._remind(task, now)
+        else:
+            return False
+        return True
 
     async def _unwanted(self, task: OutreachTask) -> Rule | None:
         """The exit that came true for all whom the task was for; None while anyone is left."""
@@ -265,13 +307,18 @@ class TaskPoller:
         loggers.outreach.info("guides were reminded", task=task.id)
 
     async def _cancel(self, task: OutreachTask, reason: str, rule: Rule | None) -> None:
-        """Cancelling twice is refused with a code that says it was cancelled before."""
+        """Cancelling twice is refused with a code that says it was cancelled before.
+
+        What a guide confirmed a moment earlier has gone out, so it is read once more.
+        """
         api = self._client.moments if task.kind == TaskKind.MOMENT else self._client.mass_sends
         try:
             await api.cancel(task.remote_id or "")
         except WeComError as error:
             if error.errcode != CANCELLED:
                 raise
+        with contextlib.suppress(WeComError):
+            await self._read(task)
         await self._end(task, TaskPhase.CANCELLED, TouchState.CANCELLED, reason, rule)
 
     async def _end(
