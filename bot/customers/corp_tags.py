@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.clock import Clock
 from bot.customers.tag_listing import mark_deleted, store_groups
+from bot.customers.tag_making import begin_making, end_making
 from bot.customers.tag_plan import TagPlan
 from bot.customers.tally import Tally
 from bot.delivery.routing import Effect, EventRouter
@@ -185,8 +186,14 @@ class TagBook:
 
     async def _create_some(self, group: str, names: Sequence[str]) -> None:
         asked_at = self._clock.now()
+        async with self._database.write() as session:
+            await begin_making(session, group, names, now=asked_at)
         try:
             groups = tag_groups(await self._client.contacts.create_tags(group, names))
+        except GiveUp:
+            async with self._database.write() as session:
+                await end_making(session, group, names)
+            raise
         except UnknownOutcome:
             # A second call could make them twice: look whether the first one arrived.
             groups = tag_groups(await self._client.contacts.corp_tags())
@@ -194,10 +201,4 @@ class TagBook:
             if not listed.issuperset(names):
                 raise
         async with self._database.write() as session:
-            await store_groups(
-                session,
-                groups,
-                asked_at=asked_at,
-                now=self._clock.now(),
-                ours=frozenset((group, name) for name in names),
-            )
+            await store_groups(session, groups, asked_at=asked_at, now=self._clock.now())

@@ -8,6 +8,7 @@ from datetime import datetime
 from sqlalchemy import or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from bot.customers.tag_making import being_made, end_making
 from bot.customers.tally import Tally
 from bot.store.contact_tables import CorpTag, FollowTag, TagGroup
 from bot.wecom.contacts import TagGroupInfo, TagInfo
@@ -23,48 +24,79 @@ async def store_groups(
     now: datetime,
     whole: bool = False,
     entire: bool = False,
-    ours: frozenset[tuple[str, str]] = frozenset(),
 ) -> Tally:
     """Write what WeCom listed at `asked_at`; later knowledge of ours is left alone.
 
-    `whole`: the list is complete, `entire`: each group is, so what is missing was deleted.
-    `ours` names the (group, tag) pairs that we just created.
+    `whole`: the list is complete, `entire`: each group is, so what is missing was deleted. Tags
+    that we had asked WeCom to create are marked as ours.
     """
     known = await _known(session, groups, everything=whole)
     tally = Tally(seen=sum(len(group.tags) for group in groups))
-    listed: set[str] = set()
-    fresh: list[CorpTag] = []
+    fresh: list[str] = []
     for group in groups:
         await _store_group(session, group, asked_at, now)
         for info in group.tags:
-            listed.add(info.tag_id)
             tag = known.get(info.tag_id)
             if tag is None:
-                tag = CorpTag(tag_id=info.tag_id, ours=False, read_at=asked_at)
-                _fill(tag, group, info, now)
-                fresh.append(tag)
-                session.add(tag)
-                tally.added += 1
-            elif tag.read_at <= asked_at and _differs(tag, group, info):
-                _fill(tag, group, info, now)
-                tag.refresh_from = ""
-                tally.changed += 1
-            tag.read_at = max(tag.read_at, asked_at)
-            tag.ours = tag.ours or (group.name, info.name) in ours
+                session.add(_new(group, info, asked_at, now))
+                fresh.append(info.tag_id)
+            elif tag.read_at <= asked_at:
+                tally.changed += _change(tag, group, info, asked_at, now)
     await session.flush()
-    await _refresh_borne(session, [tag.tag_id for tag in fresh])
+    await _claim_ours(session, groups)
+    await _refresh_borne(session, fresh)
+    tally.added += len(fresh)
     complete = {group.group_id for group in groups} if entire else set()
-    gone = [
-        tag.tag_id
-        for tag in known.values()
-        if tag.tag_id not in listed
-        and tag.deleted_at is None
-        and tag.read_at <= asked_at
-        and (whole or tag.group_id in complete)
-    ]
+    gone = _missing(known.values(), groups, asked_at, complete=None if whole else complete)
     tally.removed += len(gone)
     await mark_deleted(session, tag_ids=gone, now=now)
     return tally
+
+
+def _new(group: TagGroupInfo, info: TagInfo, asked_at: datetime, now: datetime) -> CorpTag:
+    tag = CorpTag(tag_id=info.tag_id, ours=False, read_at=asked_at)
+    _fill(tag, group, info, now)
+    return tag
+
+
+def _change(
+    tag: CorpTag, group: TagGroupInfo, info: TagInfo, asked_at: datetime, now: datetime
+) -> bool:
+    tag.read_at = asked_at
+    if not _differs(tag, group, info):
+        return False
+    _fill(tag, group, info, now)
+    tag.refresh_from = ""
+    return True
+
+
+async def _claim_ours(session: AsyncSession, groups: Sequence[TagGroupInfo]) -> None:
+    """Also tags that a process had created when it was stopped before it could note them."""
+    ids = {(group.name, tag.name): tag.tag_id for group in groups for tag in group.tags}
+    for group, name in await being_made(session, ids):
+        await session.execute(
+            update(CorpTag).where(CorpTag.tag_id == ids[group, name]).values(ours=True)
+        )
+        await end_making(session, group, [name])
+
+
+def _missing(
+    known: Iterable[CorpTag],
+    groups: Sequence[TagGroupInfo],
+    asked_at: datetime,
+    *,
+    complete: Collection[str] | None,
+) -> list[str]:
+    """Tags that a complete list left out; `complete` names the groups that are, None all."""
+    listed = {info.tag_id for group in groups for info in group.tags}
+    return [
+        tag.tag_id
+        for tag in known
+        if tag.tag_id not in listed
+        and tag.deleted_at is None
+        and tag.read_at <= asked_at
+        and (complete is None or tag.group_id in complete)
+    ]
 
 
 async def _known(

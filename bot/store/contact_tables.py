@@ -347,7 +347,7 @@ class SyncMember(Base):
 
 
 class Bookmark(Base):
-    """How far a periodic reading has come."""
+    """How far a periodic reading has come, or what was begun and not heard of again."""
 
     __tablename__ = "bookmark"
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -8,10 +9,13 @@ from contact_fixtures import Shop
 from contact_fixtures import contact_client as contact_client
 from contact_fixtures import people as people
 from contact_fixtures import shop as shop
+from corp import Script
 from sqlalchemy import func, select, update
 
+from bot.clock import ManualClock
 from bot.customers.auto_tags import AutoTagger
 from bot.customers.behaviour import Behaviour, BehaviourBook
+from bot.customers.corp_tags import TagBook
 from bot.customers.funnel import load_funnel
 from bot.customers.remarks import Remarks
 from bot.customers.tag_checks import want_check
@@ -22,8 +26,18 @@ from bot.customers.tagging import Tagger, want_tags
 from bot.delivery.worker import Worker
 from bot.errors import NotFound, RetryLater, SettingsError, Unprocessable
 from bot.store.claims import claim
-from bot.store.contact_tables import CorpTag, Follow, FollowTag, TagChange, TagCheck, TagJob
+from bot.store.contact_tables import (
+    Bookmark,
+    CorpTag,
+    Follow,
+    FollowTag,
+    TagChange,
+    TagCheck,
+    TagJob,
+)
+from bot.store.database import Database
 from bot.store.tables import Customer, WorkState
+from bot.wecom.client import WeComClient
 from intents import load_taxonomy
 
 
@@ -62,6 +76,26 @@ async def states(shop: Shop) -> list[tuple[str, str | None]]:
     async with shop.database.read() as session:
         rows = await session.execute(select(TagJob.state, TagJob.error).order_by(TagJob.id))
         return [(state, error) for state, error in rows]
+
+
+async def test_a_tag_whose_making_was_never_answered_is_found_again_and_ours(
+    ledger: Database, scripted: Callable[..., WeComClient], script: Script, clock: ManualClock
+) -> None:
+    tags = TagBook(ledger, scripted(), clock)
+    theirs = {"id": "et1", "name": "门店", "order": 0}
+    made = {"id": "et2", "name": "直播间", "order": 0}
+    group = {"group_id": "eg1", "group_name": "来源", "order": 0, "tag": [theirs]}
+    before, after = {"tag_group": [group]}, {"tag_group": [{**group, "tag": [theirs, made]}]}
+    script.will("externalcontact/add_corp_tag", "drop")
+    script.will("externalcontact/get_corp_tag_list", before, before, after)
+    with pytest.raises(RetryLater):
+        await tags.ids_for(["直播间"], group="来源")
+    assert await tags.ids_for(["直播间"], group="来源") == {"直播间": "et2"}
+    assert script.made("externalcontact/add_corp_tag") == 1
+    async with ledger.read() as session:
+        rows = await session.execute(select(CorpTag.tag_id, CorpTag.ours).order_by(CorpTag.tag_id))
+        assert rows.all() == [("et1", False), ("et2", True)]
+        assert (await session.scalars(select(Bookmark))).all() == []
 
 
 async def test_a_tag_by_name_is_created_put_on_and_known_at_once(shop: Shop) -> None:
