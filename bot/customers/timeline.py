@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import and_, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from bot.store.contact_tables import BehaviourEvent, FollowEvent, OptOut, TagChange
+from bot.store.contact_tables import BehaviourEvent, FollowEvent, OptOut, TagChange, Transfer
 from bot.store.tables import Conversation, Message, Outbound, StageMove
 
 
@@ -252,6 +252,48 @@ async def _opt_outs(
     ]
 
 
+_TRANSFER_WORDS = {
+    "asked": "由导购 {giver} 转给 {taker}，等企业微信办理",
+    "done": "已由导购 {giver} 转给 {taker}",
+    "refused": "没有从导购 {giver} 转给 {taker}",
+    "failed": "没有从导购 {giver} 转给 {taker}",
+}
+
+
+async def _transfers(
+    session: AsyncSession, who: str, before: Place | None, limit: int
+) -> list[Entry]:
+    """When each was asked for and how it ended; a customer has a handful of them at most."""
+    rows = await session.scalars(
+        select(Transfer).where(Transfer.external_userid == who).order_by(Transfer.id)
+    )
+    found = []
+    for row in rows:
+        found.append(_handed(row, "asked", Place(row.asked_at, "transfer", 2 * row.id)))
+        if row.ended_at is not None:
+            ended = Place(row.ended_at, "transfer", 2 * row.id + 1)
+            found.append(_handed(row, row.state, ended, reason=row.reason))
+    earlier = [one for one in found if before is None or one.place < before]
+    return sorted(earlier, key=lambda one: one.place, reverse=True)[:limit]
+
+
+def _handed(row: Transfer, event: str, place: Place, *, reason: str = "") -> Entry:
+    words = _TRANSFER_WORDS.get(event, event).format(giver=row.handover, taker=row.takeover)
+    return Entry(
+        place,
+        words + (f"（{reason}）" if reason else ""),
+        {
+            "transfer": row.id,
+            "event": event,
+            "from": row.handover,
+            "to": row.takeover,
+            "by": row.asked_by,
+            "resigned": row.resigned,
+            "reason": reason,
+        },
+    )
+
+
 SOURCES: list[tuple[str, Source]] = [
     ("behaviour", _behaviour),
     ("follow", _follows),
@@ -260,5 +302,6 @@ SOURCES: list[tuple[str, Source]] = [
     ("reply", _replies),
     ("stage", _stages),
     ("tag", _tags),
+    ("transfer", _transfers),
 ]
 """Other rooms append what they do with customers: touches, moments, orders."""

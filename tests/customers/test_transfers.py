@@ -15,6 +15,7 @@ from bot.customers.contact_events import ContactEvents, apply_change
 from bot.customers.follows import FollowChange
 from bot.customers.guide_names import GuideNames
 from bot.customers.profiles import meet
+from bot.customers.timeline import timeline
 from bot.customers.transfers import Transfers
 from bot.errors import Conflict, NotFound, TellGuide, Unprocessable
 from bot.store.channel_tables import GuideNotice
@@ -129,6 +130,25 @@ async def test_a_refusal_is_told_to_the_guide_who_keeps_the_customer(desk: Desk)
     assert (row.state, row.reason, row.look_at) == ("refused", "客户拒绝了转接", None)
     [(guide, _)] = await desk.notices()
     assert guide == "li"
+
+
+async def test_the_timeline_tells_of_each_transfer_when_it_was_asked_and_how_it_ended(
+    desk: Desk,
+) -> None:
+    desk.script.will(ASK, begun(40128), begun())
+    with pytest.raises(TellGuide):
+        await desk.transfers.begin("wmA", takeover="wang", by="api")
+    desk.clock.turn(hours=1)
+    await desk.transfers.begin("wmA", takeover="wang", by="小赵")
+    desk.clock.turn(hours=24)
+    await desk.hear("del_external_contact", "li", Source="DELETE_BY_TRANSFER")
+    async with desk.database.read() as session:
+        first = await timeline(session, "wmA", kinds=["transfer"], limit=3)
+        rest = await timeline(session, "wmA", kinds=["transfer"], before=first[-1].place)
+    told = [(one.data["event"], one.data["by"]) for one in first + rest]
+    assert told == [("done", "小赵"), ("asked", "小赵"), ("failed", "api"), ("asked", "api")]
+    assert first[0].text == "已由导购 li 转给 wang"
+    assert "90 天" in first[2].text
 
 
 async def test_wecoms_own_refusal_is_kept_with_its_reason(desk: Desk) -> None:

@@ -19,6 +19,7 @@ _ICONS = {
     "follow": "person",
     "behaviour": "bulb",
     "opt_out": "pause",
+    "transfer": "next",
 }
 
 
@@ -79,6 +80,10 @@ def _words(here: Desk, entry: Entry, guides: Mapping[str, str]) -> tuple[str, st
         key = f"story.follow.{data.get('change')}"
         text = say(key, guide=guide) if key in say.texts else entry.text
         return text, str(data.get("reason") or "")
+    if kind == "transfer":
+        giver, taker = (guides.get(str(data[side]), str(data[side])) for side in ("from", "to"))
+        because = data.get("reason") or (data.get("by") if data["event"] == "asked" else "")
+        return say(f"story.transfer.{data['event']}", a=giver, b=taker), str(because or "")
     if kind == "opt_out":
         key = "story.out" if data.get("out") else "story.in"
         return say(key), str(data.get("reason") or data.get("by") or "")
