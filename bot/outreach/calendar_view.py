@@ -11,21 +11,14 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from bot.outreach.forecast import forecast
+from bot.outreach.calendar_loads import NOTHING, Load, Loads
+from bot.outreach.forecast import Forecast, forecast
 from bot.outreach.plans import Plans
 from bot.store.outreach_tables import TouchRow, TouchState
-from scheduler import Audience, Rule, StepKind, Touch, Way, starting_on
+from scheduler import Rule, StepKind, Touch, starting_on
 
 EXPECTED = "expected"
 """The status of a touch that is not planned yet: planning looks an hour ahead."""
-_USED = (
-    TouchState.PLANNED,
-    TouchState.MOVED,
-    TouchState.SENDING,
-    TouchState.ASKED,
-    TouchState.SENT,
-    TouchState.UNKNOWN,
-)
 _DROPPED = (TouchState.SKIPPED, TouchState.CANCELLED)
 CONFLICTS = frozenset(
     {
@@ -72,14 +65,6 @@ class Line:
         return self.rule in CONFLICTS
 
 
-@dataclass(frozen=True, slots=True)
-class Load:
-    """What is used of a limit, by whom it is nearest to it."""
-
-    used: int
-    limit: int
-
-
 @dataclass(slots=True)
 class Day:
     """One day of the shop; `begins` are journeys of the calendar that start on it."""
@@ -88,11 +73,11 @@ class Day:
     silent: str | None
     lines: list[Line] = field(default_factory=list)
     begins: list[str] = field(default_factory=list)
-    moments: Load = Load(0, 0)
+    moments: Load = NOTHING
     mass_messages: int = 0
     customers: int = 0
-    fullest_customer: Load = Load(0, 0)
-    fullest_guide: Load = Load(0, 0)
+    fullest_customer: Load = NOTHING
+    fullest_guide: Load = NOTHING
 
     @property
     def going_out(self) -> int:
@@ -111,22 +96,17 @@ class Day:
 
 @dataclass(frozen=True, slots=True)
 class TouchCalendar:
-    """`expected_from` is where planning ends and expectation begins; `whole` tells whether
-    everybody under way was looked at for it."""
+    """`expected_from` is where planning ends and expectation begins. `looked_at` customers of
+    `under_way` were worked out for it; unless they are all, what is expected is an estimate."""
 
     days: tuple[Day, ...]
     expected_from: datetime
-    whole: bool
+    looked_at: int
+    under_way: int
 
-
-@dataclass(slots=True)
-class _Used:
-    """Counts of one day that are compared to limits."""
-
-    points: Counter[str] = field(default_factory=Counter)
-    cards: Counter[str] = field(default_factory=Counter)
-    mass: int = 0
-    moments: Counter[str] = field(default_factory=Counter)
+    @property
+    def whole(self) -> bool:
+        return self.looked_at >= self.under_way
 
 
 async def touch_calendar(
@@ -150,16 +130,16 @@ async def touch_calendar(
     for number in range(days):
         day = first + timedelta(days=number)
         one = await _past(session, plans, day, journey)
-        used = await _used(session, plans, day, journey)
-        one.lines += _lines(plans, coming[day])
-        _count(plans, used, coming[day])
-        _fill(plans, one, used)
+        one.lines += _lines(plans, coming[day], expected)
+        loads = Loads(plans, coming[day], expected.weight)
+        await loads.read(session, _on(plans, day, journey))
+        loads.fill(one)
         if calendar.at(day + timedelta(days=1), time(0)) > now:
             begins = starting_on(plans.running.values(), day)
             one.begins = [each.id for each in begins if journey in (None, each.id)]
         one.lines.sort(key=lambda line: (line.first_at, line.journey, line.step))
         shown.append(one)
-    return TouchCalendar(tuple(shown), expected.since, expected.whole)
+    return TouchCalendar(tuple(shown), expected.since, expected.people, expected.due)
 
 
 async def _past(session: AsyncSession, plans: Plans, day: date, journey: str | None) -> Day:
@@ -193,34 +173,7 @@ def _on(plans: Plans, day: date, journey: str | None) -> list[Any]:
     return [*on, TouchRow.journey == journey] if journey else on
 
 
-async def _used(session: AsyncSession, plans: Plans, day: date, journey: str | None) -> _Used:
-    """By customer, guide and cohort; only those with most matter, so the rest stays in SQL."""
-    on = [*_on(plans, day, journey), TouchRow.status.in_(_USED)]
-    used = _Used()
-    people = await session.execute(
-        select(TouchRow.audience, TouchRow.subject, TouchRow.kind, func.count())
-        .where(*on)
-        .group_by(TouchRow.audience, TouchRow.subject, TouchRow.kind)
-    )
-    for audience, who, kind, count in people:
-        if audience == Audience.CUSTOMER:
-            used.points[who] += plans.budget.fatigue.weight(StepKind(kind)) * count
-    others = await session.execute(
-        select(TouchRow.way, TouchRow.audience, TouchRow.subject, TouchRow.guides).where(
-            *on, TouchRow.way.in_((Way.GUIDE_CARD, Way.MOMENT))
-        )
-    )
-    for way, _, subject, guides in others:
-        if way == Way.MOMENT:
-            used.moments[subject] += 1
-        elif guides:
-            used.cards[str(guides[0])] += 1
-    mass = select(func.count()).where(*on, TouchRow.way.in_((Way.MASS_SEND, Way.GROUP_MASS_SEND)))
-    used.mass = await session.scalar(mass) or 0
-    return used
-
-
-def _lines(plans: Plans, touches: Iterable[Touch]) -> Iterator[Line]:
+def _lines(plans: Plans, touches: Iterable[Touch], expected: Forecast) -> Iterator[Line]:
     groups: defaultdict[tuple[object, ...], list[Touch]] = defaultdict(list)
     for one in touches:
         status = EXPECTED if one.status.counts else one.status.value
@@ -235,7 +188,7 @@ def _lines(plans: Plans, touches: Iterable[Touch]) -> Iterator[Line]:
             one.content.segment,
             EXPECTED if one.status.counts else one.status.value,
             one.rule,
-            len(group),
+            max(1, round(sum(expected.weight(each) for each in group))),
             min(each.due_at for each in group),
             max(each.due_at for each in group),
         )
@@ -245,28 +198,6 @@ def _named(plans: Plans, journey: str, step: str) -> tuple[str, str, str]:
     known = plans.journeys.get(journey)
     found = known.step(step) if known else None
     return known.name if known else journey, step, found.purpose if found else ""
-
-
-def _count(plans: Plans, used: _Used, touches: Iterable[Touch]) -> None:
-    for one in touches:
-        if not one.status.counts:
-            continue
-        if one.audience is Audience.CUSTOMER:
-            used.points[one.subject] += plans.budget.fatigue.weight(one.kind)
-        if one.way is Way.MOMENT:
-            used.moments[one.subject] += 1
-        elif one.way is Way.GUIDE_CARD and one.guides:
-            used.cards[one.guides[0]] += 1
-        elif one.way in (Way.MASS_SEND, Way.GROUP_MASS_SEND):
-            used.mass += 1
-
-
-def _fill(plans: Plans, day: Day, used: _Used) -> None:
-    budget = plans.budget
-    day.customers, day.mass_messages = len(used.points), used.mass
-    day.fullest_customer = Load(max(used.points.values(), default=0), budget.fatigue.per_day)
-    day.fullest_guide = Load(max(used.cards.values(), default=0), budget.guide_cards_per_day)
-    day.moments = Load(max(used.moments.values(), default=0), budget.moments_per_day)
 
 
 def _by_rule(lines: Iterable[Line]) -> Counter[Rule]:

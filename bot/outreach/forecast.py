@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, time, timedelta
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.outreach.people import people
@@ -17,20 +18,44 @@ from bot.outreach.walks import enrolment_of
 from bot.store.outreach_tables import JourneyWalk
 from scheduler import Audience, Customer, Enrolment, Ledger, PlanContext, Touch, plan_chunk
 
-MOST_WALKS = 2_000
+MOST_PEOPLE = 160
+"""So many customers are worked out: a quarter of a second, however many are under way."""
+_LOOKED_AT = 2_000
+_FEWEST_LOOKED_AT, _FEWEST = 100, 20
+_MOST_OTHERS = 300
 _ORDER = (Audience.COHORT, Audience.CUSTOMER, Audience.GROUP)
+_Due = tuple[Enrolment, datetime]
 
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
     """Touches from `since` on as they would be planned if nobody did anything meanwhile.
 
-    `whole` is false when more people are under way than were looked at.
+    Where many customers are under way, `people` of them stand for `due`, each journey counted
+    for itself: a customer's touch counts as often as `weights` says.
     """
 
     since: datetime
     touches: tuple[Touch, ...]
-    whole: bool
+    people: int
+    due: int
+    weights: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def whole(self) -> bool:
+        """Whether everybody under way was worked out."""
+        return self.people >= self.due
+
+    def weight(self, touch: Touch) -> float:
+        return self.weights.get(touch.journey, 1) if touch.audience is Audience.CUSTOMER else 1
+
+
+@dataclass(frozen=True, slots=True)
+class _Sample:
+    """Customers of one journey who stand for about `due`."""
+
+    subjects: frozenset[str]
+    due: float
 
 
 async def forecast(
@@ -42,32 +67,112 @@ async def forecast(
     journey: str | None = None,
 ) -> Forecast:
     """All journeys are worked out together, as they make room for each other; one is shown."""
-    since = now + HORIZON
-    rows = (
-        await session.scalars(
-            select(JourneyWalk)
-            .where(JourneyWalk.next_due < until, JourneyWalk.journey.in_(list(plans.running)))
-            .order_by(JourneyWalk.next_due, JourneyWalk.subject)
-            .limit(MOST_WALKS + 1)
-        )
-    ).all()
-    walks = [enrolment_of(row) for row in rows[:MOST_WALKS]]
+    samples = await _samples(session, plans, until)
+    chosen = sum(len(one.subjects) for one in samples.values())
+    due_at_all = round(sum(one.due for one in samples.values()))
     touches: list[Touch] = []
     for audience in _ORDER:
-        mine = [one for one in walks if one.audience is audience]
-        if not mine:
+        rows = await _due(session, plans, audience, until, samples)
+        if not rows:
             continue
-        subjects = {one.subject for one in mine}
-        ledger = await ledger_of(session, plans, plans.context(now), audience, subjects)
+        subjects = {row.subject for row in rows}
+        whole = chosen >= due_at_all
+        ledger = await ledger_of(
+            session, plans, plans.context(now), audience, subjects, cards=whole
+        )
         known = await people(session, subjects) if audience is Audience.CUSTOMER else {}
-        touches += await asyncio.to_thread(_days, plans, mine, ledger, known, now, until)
-    shown = [one for one in touches if journey is None or one.journey == journey]
-    return Forecast(since, tuple(shown), len(rows) <= MOST_WALKS)
+        walks = [(enrolment_of(row), row.next_due) for row in rows if row.next_due]
+        touches += await asyncio.to_thread(_days, plans, walks, ledger, known, now, until)
+    shown = [
+        one
+        for one in touches
+        if journey in (None, one.journey)
+        and (one.audience is not Audience.CUSTOMER or _stands(samples, one))
+    ]
+    return Forecast(
+        now + HORIZON,
+        tuple(shown),
+        people=chosen,
+        due=due_at_all,
+        weights={name: one.due / len(one.subjects) for name, one in samples.items()},
+    )
+
+
+def _stands(samples: Mapping[str, _Sample], touch: Touch) -> bool:
+    return touch.journey in samples and touch.subject in samples[touch.journey].subjects
+
+
+async def _samples(session: AsyncSession, plans: Plans, until: datetime) -> dict[str, _Sample]:
+    """Of each journey the first customers by id, which says nothing about them.
+
+    Ids are read from an index, however many are under way; who is due among those looked at
+    tells how many are due among all.
+    """
+    running = await _running(session, plans.running)
+    total = sum(running.values())
+    found: dict[str, tuple[list[str], float]] = {}
+    for name, count in running.items():
+        look = max(_FEWEST_LOOKED_AT, _LOOKED_AT * count // total)
+        rows = (
+            await session.execute(
+                select(JourneyWalk.subject, JourneyWalk.next_due)
+                .where(
+                    JourneyWalk.journey == name,
+                    JourneyWalk.audience == Audience.CUSTOMER,
+                    JourneyWalk.next_due.is_not(None),
+                )
+                .order_by(JourneyWalk.subject)
+                .limit(look)
+            )
+        ).all()
+        if due := [str(subject) for subject, at in rows if at < until]:
+            found[name] = due, count * len(due) / len(rows)
+    whole = sum(due for _, due in found.values())
+    samples = {}
+    for name, (subjects, due) in found.items():
+        most = len(subjects) if whole <= MOST_PEOPLE else max(_FEWEST, MOST_PEOPLE * due // whole)
+        samples[name] = _Sample(frozenset(subjects[: int(most)]), due)
+    return samples
+
+
+async def _running(session: AsyncSession, journeys: Collection[str]) -> dict[str, int]:
+    rows = await session.execute(
+        select(JourneyWalk.journey, func.count())
+        .where(
+            JourneyWalk.journey.in_(list(journeys)),
+            JourneyWalk.audience == Audience.CUSTOMER,
+            JourneyWalk.next_due.is_not(None),
+        )
+        .group_by(JourneyWalk.journey)
+    )
+    return {str(name): int(count) for name, count in rows}
+
+
+async def _due(
+    session: AsyncSession,
+    plans: Plans,
+    audience: Audience,
+    until: datetime,
+    samples: Mapping[str, _Sample],
+) -> Sequence[JourneyWalk]:
+    """Walks to work out; those of one customer on other journeys come along as rivals."""
+    due = select(JourneyWalk).where(
+        JourneyWalk.audience == audience,
+        JourneyWalk.next_due < until,
+        JourneyWalk.journey.in_(list(plans.running)),
+    )
+    if audience is Audience.CUSTOMER:
+        chosen = sorted({who for one in samples.values() for who in one.subjects})
+        due = due.where(JourneyWalk.subject.in_(chosen))
+    ordered = due.order_by(JourneyWalk.subject, JourneyWalk.journey)
+    if audience is not Audience.CUSTOMER:
+        ordered = due.order_by(JourneyWalk.next_due, JourneyWalk.subject).limit(_MOST_OTHERS)
+    return (await session.scalars(ordered)).all()
 
 
 def _days(
     plans: Plans,
-    walks: Iterable[Enrolment],
+    walks: Iterable[_Due],
     ledger: Ledger,
     known: dict[str, Customer],
     now: datetime,
@@ -75,13 +180,32 @@ def _days(
 ) -> list[Touch]:
     """Day after day as the service would, so that what is put off comes back."""
     touches: list[Touch] = []
-    running, at = list(walks), now
-    while at < until and running:
-        day = plans.calendar.local_day(at) + timedelta(days=1)
-        end = min(plans.calendar.at(day, time(0)), until)
-        context = PlanContext(plans.journeys, plans.calendar, at, end)
-        done = plan_chunk(context, running, ledger, known)
+    by_day: defaultdict[datetime, list[Enrolment]] = defaultdict(list)
+    ends = list(_ends(plans, now, until))
+    for one, at in walks:
+        by_day[_first_after(ends, at)].append(one)
+    for start, end in zip([now, *ends], ends, strict=False):
+        if not (due := by_day.pop(end, [])):
+            continue
+        done = plan_chunk(
+            PlanContext(plans.journeys, plans.calendar, start, end), due, ledger, known
+        )
         touches += done.touches
-        running = [one.enrolment for one in done.progress if one.next_due is not None]
-        at = end
+        later = [one for one in ends if one > end]
+        for each in done.progress:
+            if each.next_due is not None and each.next_due < until and later:
+                by_day[_first_after(later, each.next_due)].append(each.enrolment)
     return touches
+
+
+def _ends(plans: Plans, now: datetime, until: datetime) -> Iterable[datetime]:
+    at = now
+    while at < until:
+        day = plans.calendar.local_day(at) + timedelta(days=1)
+        at = min(plans.calendar.at(day, time(0)), until)
+        yield at
+
+
+def _first_after(ends: Sequence[datetime], at: datetime) -> datetime:
+    """The end of the day on which something due `at` is seen to."""
+    return next((end for end in ends if at < end), ends[-1])

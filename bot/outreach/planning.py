@@ -124,8 +124,13 @@ async def ledger_of(
     context: PlanContext,
     audience: Audience,
     subjects: set[str],
+    *,
+    cards: bool = True,
 ) -> Ledger:
-    """The ledger of these subjects with everything that counts against their limits."""
+    """The ledger of these subjects with everything that counts against their limits.
+
+    Without `cards` it does not know what guides of today's cards have to do for others.
+    """
     calendar = plans.calendar
     today = calendar.at(calendar.local_day(context.now), time(0))
     touches = await history(
@@ -134,7 +139,7 @@ async def ledger_of(
         subjects,
         since=history_since(context.now, calendar),
         now=context.now,
-        cards_since=today if audience is Audience.CUSTOMER else None,
+        cards_since=today if cards and audience is Audience.CUSTOMER else None,
     )
     cohorts = await cohort_walks(session, plans.journeys)
     return Ledger(plans.budget, calendar, schedule=schedule_of(context, cohorts), history=touches)

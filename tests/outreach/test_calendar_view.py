@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import time, timedelta
 
-from outreach_shop import Shop
+from outreach_shop import GUIDE, Shop
 
 from bot.outreach.calendar_view import EXPECTED, touch_calendar
-from scheduler import Rule
+from bot.outreach.forecast import MOST_PEOPLE
+from bot.outreach.walks import save_walks
+from scheduler import Progress, Rule, begin
 
 WEEK = """
 version: 1
@@ -63,3 +65,22 @@ async def test_the_calendar_shows_what_was_planned_and_what_is_to_be_expected(
     [line] = later.days[1].lines
     assert (line.status, line.people, line.purpose) == ("asked", 2, "第一天")
     assert later.days[3].going_out == 4
+
+
+async def test_of_many_a_few_stand_for_all_and_the_calendar_says_so(
+    outreach_shop: Callable[..., Shop],
+) -> None:
+    shop = outreach_shop(WEEK)
+    now, plans = shop.clock.now(), shop.outreach.plans
+    today = plans.calendar.local_day(now)
+    ids = [f"wm{number:04}" for number in range(700)]
+    walks = [begin(plans.journeys["week"], who, "all", now, guides=(GUIDE,)) for who in ids]
+    due = plans.calendar.at(today + timedelta(days=1), time(10))
+    async with shop.database.write() as session:
+        await save_walks(session, [Progress(walk, due) for walk in walks])
+    async with shop.database.read() as session:
+        seen = await touch_calendar(session, plans, now, first=today, days=3)
+    assert not seen.whole
+    assert (seen.looked_at, seen.under_way) == (MOST_PEOPLE, 700)
+    [line] = seen.days[1].lines
+    assert (line.status, line.people, seen.days[1].customers) == (EXPECTED, 700, 700)

@@ -58,11 +58,15 @@ class DayView(BaseModel):
 
 
 class CalendarView(BaseModel):
-    """Up to `expected_from` it is planned, after that expected; `whole` tells whether
-    everybody under way was looked at."""
+    """Up to `expected_from` it is planned, after that expected.
+
+    Unless `whole`, what is expected is an estimate from `looked_at` of `under_way` customers.
+    """
 
     expected_from: datetime
     whole: bool
+    looked_at: int
+    under_way: int
     days: list[DayView]
 
 
@@ -83,6 +87,8 @@ async def show_calendar(request: web.Request, query: CalendarQuery, body: None) 
     return CalendarView(
         expected_from=found.expected_from.astimezone(zone),
         whole=found.whole,
+        looked_at=found.looked_at,
+        under_way=found.under_way,
         days=[_day(one, zone) for one in found.days],
     )
 

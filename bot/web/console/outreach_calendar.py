@@ -10,7 +10,7 @@ from aiohttp import web
 from sqlalchemy import select
 
 from bot.errors import NotFound
-from bot.outreach.calendar_view import Day, Line, touch_calendar
+from bot.outreach.calendar_view import Day, Line, TouchCalendar, touch_calendar
 from bot.outreach.plans import Plans
 from bot.store.outreach_tables import TouchRow, TouchState
 from bot.web.console.desk import Desk, desk
@@ -91,7 +91,7 @@ async def show_week(request: web.Request) -> web.Response:
         "outreach_calendar.html",
         tab="calendar",
         sheets=sheets,
-        whole=seen.whole,
+        estimate=_estimate(here, seen),
         empty=not any(sheet.chips for sheet in sheets),
         shown=_SHOWN,
         kept=kept,
@@ -140,13 +140,20 @@ async def show_day(request: web.Request) -> web.Response:
         expected_skips=[chip for chip in sheet.chips if chip.dropped] if not rows else [],
         out=[line for line in lines if line.status not in dropped],
         skips=[line for line in lines if line.status in dropped],
-        whole=seen.whole,
+        estimate=_estimate(here, seen),
         all_of_day=f"{ROOT}/touches?from={day}&to={day}",
         cut=len(rows) == _TOUCHES,
         before=f"{ROOT}/days/{day - timedelta(days=1)}",
         after=f"{ROOT}/days/{day + timedelta(days=1)}",
         week=_week_path(day - _LEAD if abs(day - today) > _LEAD else None, {}),
     )
+
+
+def _estimate(here: Desk, seen: TouchCalendar) -> str:
+    """How far the expected numbers can be trusted; nothing where everybody was looked at."""
+    if seen.whole:
+        return ""
+    return here.words("calendar.not_whole", n=seen.looked_at, all=f"{seen.under_way:,}")
 
 
 def _sheet(here: Desk, plans: Plans, day: Day, today: date, kept: dict[str, str]) -> Sheet:

@@ -138,7 +138,8 @@ ZH_OUTREACH: dict[str, str] = {
     "calendar.conflict_count": "{n} 处冲突",
     "calendar.skip_count": "跳过 {n}",
     "calendar.forecast.lead": "“预计”是按现在的旅程和客户推算的，到时以当时的额度和客户状态为准。",
-    "calendar.not_whole": "在走的客户很多，“预计”只推算了最先到期的一部分。",
+    "calendar.not_whole": "这几天到期的约 {all} 人次，“预计”的人数按其中 {n} 人次推算，是约数。",
+    "touch.about": "约 {n} 人",
     "calendar.all_of_day": "在触达记录里看这一天",
     "calendar.cut": "这里只列出前 {n} 条。",
     "calendar.quota.moments": "朋友圈（每位客户当天）",
@@ -293,7 +294,9 @@ EN_OUTREACH: dict[str, str] = {
     "calendar.skip_count": "{n} skipped",
     "calendar.forecast.lead": "“Expected” is reckoned from journeys and customers as they are "
     "now.",
-    "calendar.not_whole": "Many are under way: “expected” covers only those due first.",
+    "calendar.not_whole": "About {all} are due in these days; expected numbers are estimated "
+    "from {n} of them.",
+    "touch.about": "about {n} people",
     "calendar.all_of_day": "See this day among the touches",
     "calendar.cut": "Only the first {n} are listed here.",
     "calendar.quota.moments": "Moments (each customer, per day)",
