@@ -14,13 +14,13 @@ from bot.clock import Clock
 from bot.customers.corp_tags import TagBook
 from bot.customers.tagging import want_tags
 from bot.errors import NotFound, Unprocessable, WeComError
-from bot.outreach.planning import TURN
+from bot.outreach.cohort_mending import CohortMending
+from bot.outreach.people import has_left
 from bot.outreach.plans import Plans
 from bot.outreach.walks import cohort_walks, save_walks, walks_of
-from bot.store.contact_tables import CorpTag, TagJob
+from bot.store.contact_tables import CorpTag
 from bot.store.database import Database
 from bot.store.outreach_tables import CohortMember, CohortTag
-from bot.store.tables import WorkState
 from bot.store.upsert import insert_new
 from scheduler import (
     Audience,
@@ -36,7 +36,6 @@ from scheduler import (
 )
 
 _CAUSE = "outreach"
-_LATE = 200
 
 
 class CohortBook:
@@ -47,6 +46,7 @@ class CohortBook:
         self._clock = clock
         self._plans = plans
         self._tags = tags
+        self._mending = CohortMending(database, clock, plans, self)
 
     async def join(
         self, session: AsyncSession, journey: Journey, person: Customer, *, now: datetime
@@ -157,48 +157,39 @@ class CohortBook:
             await self.leave(session, journey, who, now=now)
 
     async def tick(self) -> None:
-        """Move those whose tag came too late to a later cohort; delete tags no longer needed."""
-        await self._move_late()
+        """Mend what is wrong with members' tags; delete tags no longer needed."""
+        await self._mending.tick()
         await self._retire()
 
-    async def _move_late(self) -> None:
-        """A tag not on by midnight would miss the first post: its bearer goes with today's."""
-        now = self._clock.now()
-        today = self._plans.calendar.local_day(now)
-        late = (
-            select(CohortMember, TagJob)
-            .join(TagJob, TagJob.id == CohortMember.tag_job_id)
-            .where(
-                CohortMember.left_at.is_(None),
-                TagJob.state == WorkState.READY,
-                TagJob.leased_until.is_(None),
-            )
-            .limit(_LATE)
-        )
-        async with self._database.read() as session:
-            if (await session.execute(late.limit(1))).first() is None:
-                return
-        async with self._database.write() as session:
-            await self._database.alone(session, TURN)
-            rows = (await session.execute(late)).all()
-            for member, job in rows:
-                if self._plans.calendar.local_day(member.joined_at) < today:
-                    await self._move(session, member, job, now)
-
-    async def _move(
-        self, session: AsyncSession, member: CohortMember, job: TagJob, now: datetime
+    async def put_in(
+        self,
+        session: AsyncSession,
+        journey: Journey,
+        cohort: Cohort,
+        member: CohortMember,
+        now: datetime,
     ) -> None:
-        journey = self._plans.journeys.get(member.journey)
-        if journey is None or member.cohort.endswith(":all"):
-            return
-        segment = member.cohort.split(":")[1]
-        cohort = cohort_of(journey, segment, now, self._plans.calendar)
-        job.state, job.finished_at, job.error = WorkState.FAILED, now, "改到后一批"
-        member.tag_job_id = await self._tag(
-            session, journey, cohort, member.external_userid, member.userid, now
-        )
-        member.cohort, member.joined_at = cohort.key, now
-        await self._begin(session, journey, cohort, member.userid, now)
+        """Tag a member for this cohort, be it another one or the same anew."""
+        who, userid = member.external_userid, member.userid
+        member.tag_job_id = await self._tag(session, journey, cohort, who, userid, now)
+        if member.cohort != cohort.key:
+            member.cohort, member.joined_at = cohort.key, now
+        await self._begin(session, journey, cohort, userid, now)
+
+    async def take_off(
+        self, session: AsyncSession, member: CohortMember, cohort: str, now: datetime
+    ) -> None:
+        """Take a cohort's tag off somebody who may or may not bear it."""
+        if tag_ids := await _tag_ids(session, [cohort]):
+            await want_tags(
+                session,
+                member.userid,
+                member.external_userid,
+                remove=tag_ids,
+                cause=_CAUSE,
+                because="改到后一批",
+                now=now,
+            )
 
     async def _retire(self) -> None:
         now = self._clock.now()
@@ -261,7 +252,11 @@ async def guides_of(session: AsyncSession, cohort: str) -> list[str]:
     """The guides through whom the members of a cohort bear its tag."""
     rows = await session.scalars(
         select(CohortMember.userid)
-        .where(CohortMember.cohort == cohort, CohortMember.left_at.is_(None))
+        .where(
+            CohortMember.cohort == cohort,
+            CohortMember.left_at.is_(None),
+            ~has_left(CohortMember.userid),
+        )
         .distinct()
         .order_by(CohortMember.userid)
     )

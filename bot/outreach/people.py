@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection
+from typing import Any
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import ColumnElement, exists, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.customers.follows import JOINED
-from bot.store.contact_tables import Follow
+from bot.store.contact_tables import Follow, Guide
 from bot.store.outreach_tables import CohortMember
 from bot.store.tables import Conversation, Customer, Outbound, WorkState
 from scheduler import Customer as Person
@@ -57,12 +58,21 @@ async def _guides(session: AsyncSession, ids: list[str]) -> defaultdict[str, lis
     found: defaultdict[str, list[str]] = defaultdict(list)
     rows = await session.execute(
         select(Follow.external_userid, Follow.userid)
-        .where(Follow.external_userid.in_(ids), Follow.state.in_(JOINED))
+        .where(
+            Follow.external_userid.in_(ids),
+            Follow.state.in_(JOINED),
+            ~has_left(Follow.userid),
+        )
         .order_by(Follow.since, Follow.userid)
     )
     for who, userid in rows:
         found[who].append(userid)
     return found
+
+
+def has_left(userid: Any) -> ColumnElement[bool]:
+    """Whether the corp has taken customers away from a guide, who can confirm nothing more."""
+    return exists().where(Guide.userid == userid, Guide.left_at.is_not(None))
 
 
 async def _cohorts(session: AsyncSession, ids: list[str]) -> defaultdict[str, list[str]]:

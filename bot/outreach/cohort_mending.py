@@ -1,0 +1,143 @@
+"""Members of cohorts whose tag is late, was given up, or hangs on a guide whom they lost."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from datetime import date, datetime, time, timedelta
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from sqlalchemy import Select, and_, func, or_, select
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import aliased
+
+from bot.clock import Clock
+from bot.customers.follows import JOINED, FollowState
+from bot.outreach.people import has_left
+from bot.outreach.planning import TURN
+from bot.outreach.plans import Plans
+from bot.store.contact_tables import Follow, TagJob
+from bot.store.database import Database
+from bot.store.outreach_tables import CohortMember
+from bot.store.tables import WorkState
+from scheduler import Cohort, cohort_of
+
+if TYPE_CHECKING:
+    from bot.outreach.cohorts import CohortBook
+
+_SOME = 200
+_STILL_NEW = timedelta(days=7)
+_NOW_AND_THEN = timedelta(minutes=30)
+_ALL = "all"
+Wanted: TypeAlias = Select[CohortMember, Any]
+_Mend: TypeAlias = Callable[[AsyncSession, CohortMember, Any, datetime], Awaitable[None]]
+
+
+class CohortMending:
+    """Sees to it that everybody bears one tag of a cohort whose days are still to come."""
+
+    def __init__(self, database: Database, clock: Clock, plans: Plans, book: CohortBook) -> None:
+        self._database = database
+        self._clock = clock
+        self._plans = plans
+        self._book = book
+        self._looked_at: datetime | None = None
+
+    async def tick(self) -> None:
+        """Move those whose tag came too late to a later cohort; tag anew who is without."""
+        now = self._clock.now()
+        await self._each(self._untagged(now), self._tag_again, now)
+        if self._looked_at is None or abs(now - self._looked_at) >= _NOW_AND_THEN:
+            await self._each(_lost(), self._by_another, now)
+            self._looked_at = now
+
+    async def _each(self, wanted: Wanted, mend: _Mend, now: datetime) -> None:
+        async with self._database.read() as session:
+            if (await session.execute(wanted.limit(1))).first() is None:
+                return
+        async with self._database.write() as session:
+            await self._database.alone(session, TURN)
+            for member, other in (await session.execute(wanted.limit(_SOME))).all():
+                await mend(session, member, other, now)
+
+    def _untagged(self, now: datetime) -> Wanted:
+        """A tag not on by midnight would miss the first post: its bearer goes with today's."""
+        calendar = self._plans.calendar
+        today = calendar.at(calendar.local_day(now), time(0))
+        late = and_(
+            TagJob.state == WorkState.READY,
+            TagJob.leased_until.is_(None),
+            CohortMember.joined_at < today,
+        )
+        given_up = and_(TagJob.state == WorkState.DEAD, Follow.since >= now - _STILL_NEW)
+        return (
+            select(CohortMember, TagJob)
+            .join(TagJob, TagJob.id == CohortMember.tag_job_id)
+            .join(
+                Follow,
+                and_(
+                    Follow.userid == CohortMember.userid,
+                    Follow.external_userid == CohortMember.external_userid,
+                ),
+            )
+            .where(CohortMember.left_at.is_(None), or_(late, given_up))
+            .order_by(CohortMember.joined_at)
+        )
+
+    async def _tag_again(
+        self, session: AsyncSession, member: CohortMember, job: TagJob, now: datetime
+    ) -> None:
+        journey = self._plans.journeys.get(member.journey)
+        if journey is None:
+            return
+        before, cohort = member.cohort, self._cohort_now(member, now)
+        if job.state == WorkState.READY and cohort.key == before:
+            return
+        tried = job.attempts > 0
+        job.state, job.finished_at, job.error = WorkState.FAILED, now, "改到后一批"
+        await self._book.put_in(session, journey, cohort, member, now)
+        if tried and cohort.key != before:
+            await self._book.take_off(session, member, before, now)
+
+    def _cohort_now(self, member: CohortMember, now: datetime) -> Cohort:
+        _, segment, day = member.cohort.split(":")
+        if day == _ALL:
+            return Cohort(member.journey, segment, None)
+        journey = self._plans.journeys[member.journey]
+        return cohort_of(journey, segment, now, self._plans.calendar)
+
+    async def _by_another(
+        self, session: AsyncSession, member: CohortMember, userid: str, now: datetime
+    ) -> None:
+        """The posts of the same cohort reach them through another guide."""
+        journey = self._plans.journeys.get(member.journey)
+        if journey is None:
+            return
+        _, segment, day = member.cohort.split(":")
+        joined = None if day == _ALL else date.fromisoformat(day)
+        member.userid = userid
+        cohort = Cohort(journey.id, segment, joined)
+        await self._book.put_in(session, journey, cohort, member, now)
+
+
+def _lost() -> Wanted:
+    """Members whose guide is gone, each with another one of theirs."""
+    own, other = aliased(Follow), aliased(Follow)
+    return (
+        select(CohortMember, func.min(other.userid))
+        .join(
+            own,
+            and_(
+                own.userid == CohortMember.userid,
+                own.external_userid == CohortMember.external_userid,
+            ),
+        )
+        .join(other, other.external_userid == CohortMember.external_userid)
+        .where(
+            CohortMember.left_at.is_(None),
+            or_(own.state.not_in(JOINED), has_left(own.userid)),
+            other.state == FollowState.ACTIVE,
+            ~has_left(other.userid),
+        )
+        .group_by(CohortMember.external_userid, CohortMember.journey)
+        .order_by(CohortMember.joined_at)
+    )

@@ -1,0 +1,107 @@
+"""Cohort tags that come late, twice or not at all: each newcomer still sees each day once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from outreach_shop import GUIDE, Shop
+from sqlalchemy import update
+
+from bot.sandbox import Fault, moments
+from bot.store.contact_tables import Follow, Guide, TagJob
+from bot.store.tables import WorkState
+
+WEEK = """
+version: 1
+journeys:
+- id: week
+  name: 新朋友
+  triggers: [{added: any}]
+  cohort: {by: joining_day, tag_group: 新客批次, tag_prefix: 新客, retire_after_days: 1}
+  exits: []
+  steps:
+  - {id: one, purpose: 知道你, kind: moment, at: {day: 1, time: "10:00"}, content: {text: 一}}
+  - {id: two, purpose: 了解你, kind: moment, at: {day: 2, time: "10:00"}, content: {text: 二}}
+"""
+MARK = "externalcontact/mark_tag"
+
+
+async def _joins_at_night(shop: Shop) -> None:
+    """Ten minutes to midnight."""
+    await shop.step()
+    await shop.customer("wmEarly")
+    await shop.added("wmEarly")
+    await shop.step(hours=13, minutes=50)
+    await shop.customer("wmLate")
+    await shop.added("wmLate")
+
+
+async def _days(shop: Shop, days: int) -> None:
+    for _ in range(days * 6):
+        await shop.step(hours=4)
+        for moment_id, userid in moments.waiting(shop.platform):
+            moments.publish(shop.platform, moment_id, userid)
+
+
+def _seen(shop: Shop, who: str) -> list[str]:
+    return [one["text"] for one in moments.feed(shop.platform, who)]
+
+
+async def test_a_tag_that_may_be_on_comes_off_when_its_bearer_goes_with_a_later_cohort(
+    outreach_shop: Callable[..., Shop],
+) -> None:
+    shop = outreach_shop(WEEK)
+    await _joins_at_night(shop)
+    shop.platform.faults.set(Fault.LOST_ANSWER, times=3, api=MARK)
+    await shop.step()
+    shop.platform.faults.clear()
+    shop.clock.turn(minutes=15)
+    await shop.outreach.cohorts.tick()
+    await _days(shop, 4)
+    assert (_seen(shop, "wmEarly"), _seen(shop, "wmLate")) == (["一", "二"], ["一", "二"])
+
+
+async def test_a_tag_that_was_given_up_is_tried_again(outreach_shop: Callable[..., Shop]) -> None:
+    """WeCom was out of order for longer than a worker tries."""
+    shop = outreach_shop(WEEK)
+    shop.platform.faults.set(Fault.BUSY, api=MARK)
+    await _joins_at_night(shop)
+    await shop.step()
+    async with shop.database.write() as session:
+        dead = update(TagJob).where(TagJob.state == WorkState.READY)
+        await session.execute(dead.values(state=WorkState.DEAD, leased_until=None))
+    shop.clock.turn(minutes=5)
+    shop.platform.faults.clear()
+    await _days(shop, 4)
+    assert (_seen(shop, "wmEarly"), _seen(shop, "wmLate")) == (["一", "二"], ["一", "二"])
+
+
+@pytest.mark.parametrize("loss", ["the customer deletes the guide", "the guide leaves"])
+async def test_who_loses_a_guide_in_the_midst_sees_the_rest_through_another(
+    outreach_shop: Callable[..., Shop], loss: str
+) -> None:
+    shop = outreach_shop(WEEK)
+    await shop.step()
+    await shop.customer("wmOne")
+    await _second_guide(shop, "wmOne", "guide_tang")
+    await shop.added("wmOne")
+    await _days(shop, 1)
+    await shop.step(hours=1)
+    async with shop.database.write() as session:
+        if loss == "the guide leaves":
+            guide = await session.get_one(Guide, GUIDE)
+            guide.left_at = shop.clock.now()
+        else:
+            follow = await session.get_one(Follow, (GUIDE, "wmOne"))
+            follow.state = "deleted_by_customer"
+    await _days(shop, 3)
+    assert _seen(shop, "wmOne") == ["一", "二"]
+    assert [task.body["guides"] for task in await shop.tasks()] == [[GUIDE], ["guide_tang"]]
+
+
+async def _second_guide(shop: Shop, who: str, userid: str) -> None:
+    now = shop.clock.now()
+    shop.platform.friends.begin(userid, who, channel="", half=False, now=shop.platform.now())
+    follow = Follow(userid=userid, external_userid=who, state="active", since=now)
+    await shop.add(Guide(userid=userid, name="糖糖", since=now), follow)
