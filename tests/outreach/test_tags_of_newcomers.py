@@ -38,8 +38,8 @@ async def _joins_at_night(shop: Shop) -> None:
 
 
 async def _days(shop: Shop, days: int) -> None:
-    for _ in range(days * 6):
-        await shop.step(hours=4)
+    for _ in range(days * 8):
+        await shop.step(hours=3)
         for moment_id, userid in moments.waiting(shop.platform):
             moments.publish(shop.platform, moment_id, userid)
 
