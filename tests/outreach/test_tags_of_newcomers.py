@@ -21,8 +21,10 @@ journeys:
   cohort: {by: joining_day, tag_group: 新客批次, tag_prefix: 新客, retire_after_days: 1}
   exits: []
   steps:
-  - {id: one, purpose: 知道你, kind: moment, at: {day: 1, time: "10:00"}, content: {text: 一}}
-  - {id: two, purpose: 了解你, kind: moment, at: {day: 2, time: "10:00"}, content: {text: 二}}
+  - {id: one, purpose: 知道你, kind: moment, at: {day: 1, time: "10:00"},
+     catch_up: {send_late: 6}, content: {text: 一}}
+  - {id: two, purpose: 了解你, kind: moment, at: {day: 2, time: "10:00"},
+     catch_up: {send_late: 6}, content: {text: 二}}
 """
 MARK = "externalcontact/mark_tag"
 
