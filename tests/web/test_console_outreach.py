@@ -176,7 +176,8 @@ async def test_a_new_journey_is_refused_by_line_then_kept_switched_off(
 async def test_a_shipped_journey_is_edited_looked_at_and_put_back(
     shop: PagesShop, browser: Guide
 ) -> None:
-    path = "/console/outreach/journeys/parcel_arrived"
+    page = "/console/outreach/journeys/parcel_arrived"
+    path = f"{page}/yaml"
     text = await shop.bot.journeys.text("parcel_arrived")
     changed = text.replace("name: 收货", "name: 到货收货", 1)
     assert changed != text
@@ -184,11 +185,11 @@ async def test_a_shipped_journey_is_edited_looked_at_and_put_back(
     assert "done=saved" in saved.headers["HX-Redirect"]
     late = await browser.post(path, htmx=True, text=text, seen="0")
     assert "别人刚保存了新的一版" in await late.text()
-    page = await browser.text(path)
-    assert "换个名字" in page
-    assert "到货收货" in page
+    shown = await browser.text(path)
+    assert "换个名字" in shown
+    assert "到货收货" in shown
     assert "到货收货" not in (await browser.text(f"{path}?version=0")).partition("<textarea")[2]
-    back = await browser.post(f"{path}/restore", htmx=True, version="0")
+    back = await browser.post(f"{page}/restore", htmx=True, version="0")
     assert "done=reverted" in back.headers["HX-Redirect"]
     assert (await shop.bot.journeys.get("parcel_arrived")).number is None
 

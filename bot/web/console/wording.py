@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from bot.web.console.greeting_words import EN_GREETING, ZH_GREETING
+from bot.web.console.journey_frame_words import EN_JOURNEY_FRAME, ZH_JOURNEY_FRAME
+from bot.web.console.journey_step_words import EN_JOURNEY_STEP, ZH_JOURNEY_STEP
 from bot.web.console.outreach_words import EN_OUTREACH, ZH_OUTREACH
 from bot.web.console.page_words import EN_PAGES, ZH_PAGES
 from bot.web.console.rule_words import EN_JOURNEY, ZH_JOURNEY
@@ -347,7 +349,9 @@ EN: dict[str, str] = {
 
 
 ZH |= ZH_PAGES | ZH_SHOP | ZH_GREETING | ZH_STAFF | ZH_OUTREACH | ZH_JOURNEY
+ZH |= ZH_JOURNEY_FRAME | ZH_JOURNEY_STEP
 EN |= EN_PAGES | EN_SHOP | EN_GREETING | EN_STAFF | EN_OUTREACH | EN_JOURNEY
+EN |= EN_JOURNEY_FRAME | EN_JOURNEY_STEP
 
 
 @dataclass(frozen=True, slots=True)

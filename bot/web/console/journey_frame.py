@@ -1,0 +1,176 @@
+"""What begins and ends a journey, its rank and its segments, in a form."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import Any
+
+from aiohttp import web
+
+from bot.errors import Conflict
+from bot.outreach.journey_shelf import JourneyRefused
+from bot.web.console.desk import desk
+from bot.web.console.journey_cards import LIST, journey_id, journey_path
+from bot.web.console.journey_drafts import Draft, Unreadable, fault_of, keep, open_draft
+from bot.web.console.journey_frame_fields import (
+    DATES,
+    frame_field_of,
+    frame_fields,
+    frame_of,
+    segments_in,
+    triggers_in,
+    with_triggers,
+)
+from bot.web.console.journey_rehearsal import rehearsed
+from bot.web.console.known_names import KnownNames, known_names
+from bot.web.console.outreach_desk import outreach_page
+from bot.web.console.plain_fields import Fields
+from bot.web.console.shell import form_of, went
+from scheduler import TriggerKind
+
+_UNSAVED = ("csrf", "do", "seen", "change")
+
+
+@dataclass(slots=True)
+class Sheet:
+    """The form as it is to be shown, with faults by field and what somebody else did."""
+
+    draft: Draft
+    fields: Fields
+    form: dict[str, str] = field(default_factory=dict)
+    errors: dict[str, str] = field(default_factory=dict)
+    others: list[str] = field(default_factory=list)
+    theirs: dict[str, str] = field(default_factory=dict)
+    told: str = ""
+    fine: bool = False
+
+
+async def show_frame(request: web.Request) -> web.StreamResponse:
+    draft = await _open(request)
+    return await _page(request, Sheet(draft, frame_fields(draft.entry)))
+
+
+async def post_frame(request: web.Request) -> web.StreamResponse:
+    """Any button of the form: save, check, a trigger more or less."""
+    draft, form = await _open(request), await form_of(request)
+    given = {name: value for name, value in form.items() if name not in _UNSAVED}
+    sheet = Sheet(draft, given, form)
+    act = form.get("do", "check")
+    if act == "save" and await _save(request, sheet):
+        return went(request, journey_path(draft.id), "saved")
+    sheet.fields = with_triggers(sheet.fields, act)
+    if act == "check":
+        await _check(request, sheet)
+    return await _page(request, sheet)
+
+
+async def _save(request: web.Request, sheet: Sheet) -> bool:
+    seen = sheet.form.get("seen", "")
+    if seen != str(sheet.draft.number):
+        await _meet(request, sheet, int(seen) if seen.isdigit() and len(seen) < 7 else 0)
+        return False
+    note = sheet.form.get("change", "").strip() or desk(request).words("frame.note")
+    try:
+        await keep(request, sheet.draft, _edited(sheet), note=note)
+    except JourneyRefused as error:
+        _refused(sheet, error)
+        return False
+    except Conflict:
+        sheet.draft = await _open(request)
+        await _meet(request, sheet, int(seen))
+        return False
+    return True
+
+
+async def _meet(request: web.Request, sheet: Sheet, seen: int) -> None:
+    """Keep what either changed since version `seen`, and show where both did."""
+    shelved = sheet.draft.shelved
+    sheet.told = desk(request).words(
+        "step.met", by=shelved.changed_by or "—", n=sheet.draft.number
+    )
+    try:
+        before = frame_fields((await open_draft(request, sheet.draft.id, seen)).entry)
+    except Unreadable:
+        return
+    now = frame_fields(sheet.draft.entry)
+    for name in {**before, **now}:
+        old, theirs, mine = before.get(name, ""), now.get(name, ""), sheet.fields.get(name, "")
+        if theirs not in (old, mine):
+            target = sheet.fields if mine == old else sheet.theirs
+            target[name] = theirs
+
+
+def _edited(sheet: Sheet) -> dict[str, Any]:
+    return frame_of(sheet.fields, sheet.draft.entry)
+
+
+async def _check(request: web.Request, sheet: Sheet) -> None:
+    text = await asyncio.to_thread(sheet.draft.rewritten, _edited(sheet))
+    try:
+        await rehearsed(request, text=text, journey=sheet.draft.id)
+    except JourneyRefused as error:
+        _refused(sheet, error)
+    else:
+        sheet.fine = True
+
+
+def _refused(sheet: Sheet, error: JourneyRefused) -> None:
+    for problem in error.problems:
+        name = frame_field_of(problem.path)
+        if name and name not in sheet.errors:
+            sheet.errors[name] = fault_of(problem)
+        else:
+            sheet.others.append(fault_of(problem))
+
+
+async def _page(request: web.Request, sheet: Sheet) -> web.Response:
+    here, draft = desk(request), sheet.draft
+    known, say = await known_names(here), here.words
+    return await outreach_page(
+        request,
+        "outreach_frame.html",
+        tab="journeys",
+        f=sheet.fields,
+        errors=sheet.errors,
+        others=sheet.others,
+        theirs=sheet.theirs,
+        told=sheet.told,
+        fine=sheet.fine,
+        journey=str(draft.entry.get("name", draft.id)),
+        back=journey_path(draft.id),
+        path=f"{journey_path(draft.id)}/frame",
+        seen=draft.number,
+        enabled=draft.shelved.enabled,
+        triggers=triggers_in(sheet.fields),
+        trigger_kinds=[(str(one), say(f"trigger.kind.{one}")) for one in TriggerKind],
+        date_kinds=[(one, say(f"date.{one}")) for one in DATES],
+        weekdays=[
+            (str(day), say("calendar.weekday", day=say(f"day.{day}"))) for day in range(1, 8)
+        ],
+        segments=list(segments_in(draft.entry)),
+        stages_of=lambda prefix: _stages(known, f"{prefix}stage."),
+        exit_stages=_stages(known, "exit.stage."),
+        tag_picks=[(name, name) for name in known.tags],
+        channel_picks=[(name, name) for name in known.channels],
+        event_picks=list(known.events.items()),
+        change=sheet.form.get("change", ""),
+    )
+
+
+def _stages(known: KnownNames, prefix: str) -> list[tuple[str, str]]:
+    return [(f"{prefix}{name}", label) for name, label in known.stages.items()]
+
+
+async def _open(request: web.Request) -> Draft:
+    journey = journey_id(request)
+    try:
+        return await open_draft(request, journey)
+    except Unreadable:
+        raise web.HTTPSeeOther(f"{journey_path(journey)}/yaml") from None
+
+
+ROUTES = (
+    web.get(LIST + "/{journey}/frame", show_frame),
+    web.post(LIST + "/{journey}/frame", post_frame),
+)

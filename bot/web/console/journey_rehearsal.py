@@ -1,0 +1,105 @@
+"""What one sample customer would get of a journey, day by day, as pages show it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from aiohttp import web
+
+from bot.outreach.journey_preview import Preview, preview
+from bot.web.console.desk import Desk, desk
+from bot.web.console.outreach_desk import segment_label, short_day, why
+from bot.web.keys import CLOCK, JOURNEYS, SETTINGS
+from scheduler import Journey
+from scheduler.preview import Row
+
+DAYS = (7, 14, 30, 60)
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """One line of a rehearsal."""
+
+    step: str
+    day: int
+    date: str
+    time: str
+    kind: str
+    way: str
+    purpose: str
+    text: str
+    extras: list[tuple[str, str]]
+    note: str
+    variant: str
+    skipped: str
+    quota: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rehearsed:
+    """A rehearsal day by day."""
+
+    journey: Journey
+    segment: str
+    segments: dict[str, str]
+    days: list[tuple[int, str, list[Shown]]]
+
+
+async def rehearsed(
+    request: web.Request, form: dict[str, str] | None = None, **what: Any
+) -> Rehearsed:
+    """Of a `text` or a saved `journey`, for the segment and days that a form asks for.
+
+    Raises `JourneyRefused`, and `Unprocessable` for a segment that the journey lacks.
+    """
+    asked = form or {}
+    days = asked.get("days", "")
+    shown = await preview(
+        request.app[JOURNEYS],
+        request.app[SETTINGS],
+        request.app[CLOCK].now(),
+        segment=asked.get("segment") or None,
+        days=int(days) if days in map(str, DAYS) else DAYS[0],
+        **what,
+    )
+    return _rehearsed(desk(request), shown)
+
+
+def _rehearsed(here: Desk, shown: Preview) -> Rehearsed:
+    days: dict[int, list[Shown]] = {}
+    for row in shown.rows:
+        days.setdefault(row.day, []).append(_line(here, row))
+    return Rehearsed(
+        shown.journey,
+        shown.segment,
+        {
+            one.name: segment_label(shown.journey, one.name, here.words) or one.zh
+            for one in shown.journey.segments
+        },
+        [(day, lines[0].date, lines) for day, lines in sorted(days.items())],
+    )
+
+
+def _line(here: Desk, row: Row) -> Shown:
+    touch, content = row.touch, row.content
+    way = here.words(f"way.{touch.way}") if touch.way and str(touch.way) != str(touch.kind) else ""
+    said = content.as_dict() if content else {}
+    extras = [("link", str(said["link"]["title"]))] if "link" in said else []
+    extras += [("image", str(image)) for image in said.get("images", ())]
+    extras += [("app", str(said["miniprogram"]["title"]))] if "miniprogram" in said else []
+    return Shown(
+        step=touch.step,
+        day=row.day,
+        date=short_day(row.at.date()),
+        time=f"{row.at:%H:%M}",
+        kind=touch.kind,
+        way=way,
+        purpose=row.purpose,
+        text=str(said.get("text") or (content.summary() if content else "")),
+        extras=extras,
+        note=str(said.get("todo") or said.get("note") or ""),
+        variant=touch.variant or "",
+        skipped=why(here.words, touch.rule) if row.skipped_by and touch.rule else "",
+        quota=row.quota,
+    )

@@ -1,0 +1,61 @@
+/* Editing a journey in forms: words put in by a click, pictures that were uploaded, nothing lost on leaving. */
+(function () {
+  "use strict";
+  var touched = false;
+  var leaving = false;
+
+  function into(button) { return document.getElementById(button.dataset.into); }
+
+  function changed(field) { field.dispatchEvent(new Event("input", { bubbles: true })); }
+
+  function insert(button) {
+    var field = into(button);
+    field.setRangeText(button.dataset.insert, field.selectionStart, field.selectionEnd, "end");
+    field.focus();
+    changed(field);
+  }
+
+  /* A word that is in the list is taken out again. */
+  function toggle(button) {
+    var field = into(button);
+    var words = field.value.split(/[,\uff0c\u3001;\uff1b]/).map(function (one) { return one.trim(); }).filter(Boolean);
+    var place = words.indexOf(button.dataset.word);
+    if (place < 0) { words.push(button.dataset.word); } else { words.splice(place, 1); }
+    field.value = words.join("\u3001");
+    changed(field);
+  }
+
+  document.addEventListener("click", function (event) {
+    var button = event.target.closest("[data-insert], [data-word]");
+    if (!button) { return; }
+    if (button.dataset.insert) { insert(button); } else { toggle(button); }
+  });
+
+  document.addEventListener("input", function (event) {
+    if (!event.target.closest("[data-guarded]") || event.target.type === "file") { return; }
+    touched = true;
+    /* What was just uploaded gets a row of its own. */
+    var fresh = event.isTrusted ? null : event.target.closest(".new-picture");
+    if (fresh) { event.target.form.requestSubmit(document.getElementById(fresh.dataset.more)); }
+  });
+
+  document.addEventListener("change", function (event) {
+    if (event.target.closest("[data-guarded]")) { touched = true; }
+    /* Fields of another kind of beginning come with their own names to pick from. */
+    if (event.target.closest(".trigger") && /\.kind$/.test(event.target.name)) {
+      event.target.form.requestSubmit(document.getElementById("redraw"));
+    }
+  });
+
+  document.addEventListener("htmx:afterSwap", function () {
+    var told = document.querySelector("#editing > [role=alert]");
+    if (told) { told.scrollIntoView({ block: "center" }); }
+  });
+  document.addEventListener("htmx:beforeOnLoad", function (event) {
+    if (event.detail.xhr.getResponseHeader("HX-Redirect")) { leaving = true; }
+  });
+  document.addEventListener("submit", function () { if (!window.htmx) { leaving = true; } });
+  window.addEventListener("beforeunload", function (event) {
+    if (touched && !leaving) { event.preventDefault(); }
+  });
+})();
