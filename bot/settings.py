@@ -17,6 +17,7 @@ from pydantic_settings import (
 )
 
 from bot.errors import SettingsError
+from bot.file_faults import file_fault, yaml_fault
 from bot.setting_sections import (
     ApiSettings,
     ClockSettings,
@@ -140,14 +141,9 @@ def _read_config(path: Path) -> dict[str, Any]:
     except FileNotFoundError:
         raise SettingsError(f"找不到配置文件 {path}：请检查 --config 或 BOT_CONFIG") from None
     except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(f"读不了配置文件 {path}：{_first_line(error)}") from None
-    except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else "?"
-        raise SettingsError(
-            f"{path} 第 {line} 行不是正确的 YAML：{error.problem}；请检查缩进和冒号"
-        ) from None
+        raise SettingsError(f"读不了配置文件 {path}：{file_fault(error)}") from None
     except yaml.YAMLError as error:
-        raise SettingsError(f"{path} 不是正确的 YAML：{_first_line(error)}") from None
+        raise SettingsError(f"{path} 不是正确的 YAML：{yaml_fault(error)}") from None
     if not isinstance(values, dict):
         raise SettingsError(f"{path} 的最外层应是 键: 值 的形式")
     return {str(key): {} if section is None else section for key, section in values.items()}

@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 
 from intents.errors import TaxonomyError
+from intents.yaml_mends import yaml_mend
 
 OUT_OF_SCOPE = "out_of_scope"
 DEFAULT_TAXONOMY = Path(__file__).with_name("intents.yml")
@@ -74,7 +75,11 @@ def load_taxonomy(path: Path = DEFAULT_TAXONOMY) -> Taxonomy:
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 0
         raise TaxonomyError(
-            "不是合法的 YAML", mend="请检查这一行的缩进和引号", path=path, line=line
+            "不是合法的 YAML", mend=yaml_mend(error), path=path, line=line
+        ) from error
+    except (UnicodeDecodeError, yaml.YAMLError) as error:
+        raise TaxonomyError(
+            "不是 UTF-8 文本", mend="请另存为 UTF-8，并去掉特殊字符", path=path
         ) from error
     return Taxonomy(tuple(_intents(document, path)))
 

@@ -13,6 +13,7 @@ from intents.annotations import ENTITIES, Annotation, AnnotationFault, parse_ann
 from intents.errors import TrainingDataError
 from intents.normalize import normal_text
 from intents.taxonomy import OUT_OF_SCOPE, Taxonomy, load_taxonomy
+from intents.yaml_mends import yaml_mend
 
 DATA_FOLDER = Path(__file__).with_name("data")
 _KINDS = ("intent", "synonym", "lookup", "regex")
@@ -247,10 +248,7 @@ def _compose(path: Path) -> yaml.Node:
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 0
         raise TrainingDataError(
-            f"不是合法的 YAML（{error.problem}）",
-            mend="请检查缩进、冒号和引号",
-            path=path,
-            line=line,
+            "不是合法的 YAML", mend=yaml_mend(error), path=path, line=line
         ) from error
     except yaml.YAMLError as error:
         raise TrainingDataError("不是合法的 YAML", mend="请检查特殊字符", path=path) from error

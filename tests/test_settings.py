@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -190,6 +191,7 @@ def test_a_wrong_file_is_one_line_that_names_it(text: str) -> None:
         from_file(text)
     assert "config.yml" in caught.value.message
     assert "\n" not in caught.value.message
+    assert not re.search(r"found|expect|scanning|\[Errno", caught.value.message)
 
 
 def test_a_file_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:

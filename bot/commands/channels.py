@@ -12,6 +12,7 @@ import typer
 
 from bot.commands.speaking import Json, say, say_json, say_table
 from bot.errors import BadRequest, SettingsError
+from bot.file_faults import file_fault
 from bot.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -116,7 +117,7 @@ def qr_command(
     try:
         out.write_bytes(drawn)
     except OSError as error:
-        raise BadRequest(f"写不了 {out}：{error.strerror}") from None
+        raise BadRequest(f"写不了 {out}：{file_fault(error)}") from None
     say(f"已写入 {out}")
 
 

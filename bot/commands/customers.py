@@ -14,6 +14,7 @@ import typer
 
 from bot.commands.speaking import Json, say, say_json, say_table
 from bot.errors import BadRequest, SettingsError
+from bot.file_faults import file_fault
 from bot.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -99,7 +100,7 @@ def export_command(
         path.touch(mode=0o600)
         path.write_text(text + "\n", encoding="utf-8")
     except OSError as error:
-        raise BadRequest(f"写不了 {path}：{error.strerror}") from None
+        raise BadRequest(f"写不了 {path}：{file_fault(error)}") from None
     say(f"已导出到 {path}")
 
 

@@ -12,6 +12,7 @@ import typer
 
 from bot.commands.speaking import Json, say, say_json, say_table
 from bot.errors import BadRequest, SettingsError, Unprocessable
+from bot.file_faults import file_fault
 from bot.settings import load_settings
 
 if TYPE_CHECKING:
@@ -124,8 +125,7 @@ def _read(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        cause = getattr(error, "strerror", None) or "不是 UTF-8 文本"
-        raise BadRequest(f"读不了 {path}：{cause}") from None
+        raise BadRequest(f"读不了 {path}：{file_fault(error)}") from None
 
 
 async def _list() -> list[GroupTemplate]:

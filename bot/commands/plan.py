@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bot.commands.speaking import Json, say, say_json, say_table
-from bot.errors import BadRequest, NotFound
+from bot.errors import BadRequest, NotFound, SettingsError
 from bot.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -57,7 +57,14 @@ def check_command(
 
     例：wecom-bot plan check 我的旅程.yml
     """
-    journeys = _plans(_settings(path)).journeys
+    try:
+        journeys = _plans(_settings(path)).journeys
+    except SettingsError as error:
+        if not as_json:
+            raise
+        said = [line.removeprefix("- ") for line in error.message.splitlines()]
+        say_json({"ok": False, "problems": [one for one in said if not one.endswith("：")]})
+        raise typer.Exit(1) from None
     if as_json:
         say_json({"ok": True, "journeys": len(journeys)})
     else:

@@ -14,6 +14,7 @@ from bot.clock import SystemClock
 from bot.commands.nlu import intent_labels
 from bot.commands.speaking import Json, fail, say, say_json, say_table
 from bot.errors import BadRequest, NotFound
+from bot.file_faults import file_fault
 from bot.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -236,7 +237,7 @@ def _read(path: Path, settings: Settings) -> Iterable[Script]:
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise BadRequest(f"读不了 {path}：{error.strerror}") from None
+        raise BadRequest(f"读不了 {path}：{file_fault(error)}") from None
     return read_spreadsheet(
         content,
         **_vocabulary(settings),

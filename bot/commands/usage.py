@@ -8,6 +8,8 @@ from typing import Any
 
 import typer
 
+from bot.file_faults import file_fault
+
 UsageError: Any = typer.BadParameter.__base__
 """Typer brings its own Click or uses the installed one; its errors are of whichever it is."""
 
@@ -25,6 +27,10 @@ _SAYINGS = (
     (r"Input should be a valid number.*", "应是数字"),
     (r"Input should be greater than or equal to (.+)", "不能小于 {0}"),
     (r"Input should be less than or equal to (.+)", "不能大于 {0}"),
+    (r"(?:File|Path|Directory) '(.+?)' does not exist\.?", "没有 {0}，请检查路径"),
+    (r"(?:File|Path) '(.+?)' is a directory\.?", "{0} 是一个文件夹，这里要写一个文件"),
+    (r"Directory '(.+?)' is a file\.?", "{0} 是一个文件，这里要写一个文件夹"),
+    (r"(?:File|Path|Directory) '(.+?)' is not (?:readable|writable)\.?", "{0} 没有读写权限"),
     (r"(.+) is not a valid (?:int|integer)(?: range)?\.?", "{0} 不是整数"),
     (r"(.+) is not a valid float(?: range)?\.?", "{0} 不是数字"),
     (r"(.+) is not in the range (.+?)\.?", "{0} 不在允许的范围 {1} 内"),
@@ -57,4 +63,4 @@ def _in_chinese(message: str) -> str:
 def of_file(error: OSError) -> str:
     """A file or folder that cannot be read or written, and what to look at."""
     where = error.filename or "文件"
-    return f"{where} 读不了或写不了（{error.strerror or error}）；请检查路径、权限和磁盘空间"
+    return f"{where} 读不了或写不了：{file_fault(error)}"

@@ -5,10 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from bot.errors import SettingsError
+from bot.customers.yaml_files import read_yaml_model
 
 SHIPPED = Path(__file__).with_name("funnel.yml")
 
@@ -74,16 +73,4 @@ class Funnel(_Strict):
 
 def load_funnel(path: Path = SHIPPED) -> Funnel:
     """Read a funnel file; raises `SettingsError` naming the file, the place and the mend."""
-    try:
-        return Funnel.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
-    except OSError as error:
-        raise SettingsError(f"读不了漏斗文件 {path}：{error.strerror}") from None
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = f"第 {mark.line + 1} 行" if mark else ""
-        raise SettingsError(f"{path} {line}不是正确的 YAML，请检查缩进和括号") from None
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        place = ".".join(map(str, first["loc"])) or "全文"
-        message = str(first["msg"]).removeprefix("Value error, ")
-        raise SettingsError(f"{path} 的 {place} 有误：{message}") from None
+    return read_yaml_model(Funnel, path, what="漏斗文件")

@@ -9,6 +9,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from bot.errors import SettingsError
+from bot.file_faults import file_fault, yaml_fault
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -18,12 +19,9 @@ def read_yaml_model(model: type[Model], path: Path, *, what: str) -> Model:
     try:
         return model.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
     except (OSError, UnicodeDecodeError) as error:
-        cause = getattr(error, "strerror", None) or "不是 UTF-8 文本"
-        raise SettingsError(f"读不了{what} {path}：{cause}") from None
+        raise SettingsError(f"读不了{what} {path}：{file_fault(error)}") from None
     except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = f"第 {mark.line + 1} 行" if mark else ""
-        raise SettingsError(f"{path} {line}不是正确的 YAML，请检查缩进和括号") from None
+        raise SettingsError(f"{what} {path} 不是正确的 YAML：{yaml_fault(error)}") from None
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         place = ".".join(map(str, first["loc"])) or "全文"

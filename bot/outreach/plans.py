@@ -9,6 +9,7 @@ from pathlib import Path
 
 import scheduler
 from bot.errors import SettingsError
+from bot.file_faults import file_fault
 from bot.settings import OutreachSettings, Settings
 from scheduler import (
     Budget,
@@ -64,8 +65,10 @@ def load_plans(
     try:
         book = load_journeys(place, stages=stages, variables=(*variables, *PERSONAL))
         overrides = load_overrides(own.calendar) if own.calendar else Overrides()
-    except (SchedulerError, OSError) as error:
-        raise SettingsError(f"旅程或店铺日历有误，改好之前触达不会启动：\n{error}") from None
+    except OSError as error:
+        raise SettingsError(f"读不了旅程 {place}：{file_fault(error)}") from None
+    except SchedulerError as error:
+        raise SettingsError(f"旅程或店铺日历有误：\n{error}") from None
     return plans_of(
         settings, book, root=place if place.is_dir() else place.parent, overrides=overrides
     )

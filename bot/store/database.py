@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_asyn
 from sqlalchemy.pool import AsyncAdaptedQueuePool
 
 from bot.errors import StoreError
+from bot.file_faults import file_fault
 
 _RESERVED = 4
 
@@ -137,7 +138,7 @@ def _make_folder(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise StoreError(
-            f"数据库所在的文件夹建不了：{folder}（{error.strerror}）；请检查 database.url"
+            f"数据库所在的文件夹建不了：{folder}（{file_fault(error)}）；请检查 database.url"
         ) from None
 
 

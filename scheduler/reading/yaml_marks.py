@@ -47,9 +47,10 @@ def read_marked(path: Path) -> MarkedDocument:
     """Read a YAML file; anything wrong with the writing is a fault, never an exception."""
     try:
         raw = path.read_bytes()
-    except OSError as error:
-        mend = "检查文件名和读取权限"
-        return _refused(None, f"文件打不开（{error.strerror or error}）", mend)
+    except FileNotFoundError:
+        return _refused(None, "没有这个文件", "检查文件名和路径")
+    except OSError:
+        return _refused(None, "文件打不开", "检查是不是文件、有没有读取权限")
     if len(raw) > MAX_BYTES:
         return _refused(None, f"文件超过 {MAX_BYTES // 1024 // 1024} MB", "拆成几个文件")
     try:
@@ -161,11 +162,13 @@ def _syntax_fault(error: yaml.YAMLError, text: str) -> tuple[int | None, str, st
         return line, "冒号的位置不对", "冒号后空一格；文字里带冒号时整段加双引号"
     if "found another document" in detail:
         return line, "一个文件里有两份内容（---）", "拆成两个文件，或删掉 ---"
-    if "expected key" in detail or "expected '-' indicator" in detail:
+    if "expected key" in detail or "expected '-'" in detail or "block end" in detail:
         return line, "这一行的缩进和同级的行没有对齐", "同级的行前面空一样多的格"
-    if "end of stream" in detail or "expected ',' or" in detail:
+    if any(one in detail for one in ("end of stream", "stream end", "expected ',' or", "content")):
         return line, "引号或括号没有成对", "检查这一行和上面的引号、{}、[]，都用英文的"
-    return line, f"YAML 写法有误（{detail}）", "检查这一行和上一行的缩进、冒号、引号"
+    if "expected ':'" in detail:
+        return line, "缺少英文冒号", "键后面写英文冒号再空一格"
+    return line, "YAML 写法有误", "检查这一行和上一行的缩进、冒号、引号"
 
 
 def _wide_colon(text: str, line: int | None) -> int | None:

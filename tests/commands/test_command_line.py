@@ -352,6 +352,9 @@ def test_as_a_module_and_into_a_closed_pipe(tmp_path: Path) -> None:
         ),
         (["scripts", "export", "a.xlsx"], 1, "话术库还是空的"),
         (["plan", "check", "a.yml"], 1, "a.yml 第 2 行"),
+        (["plan", "check", "gone.yml"], 1, "gone.yml：没有这个文件"),
+        (["scripts", "import", "gone.xlsx"], 1, "读不了 gone.xlsx：没有这个文件，请检查路径"),
+        (["scripts", "import", "gone"], 1, "gone：没有这个文件。改法：检查文件名和路径"),
     ],
 )
 def test_wrong_usage_is_said_in_chinese(

@@ -173,7 +173,7 @@ journeys:
         ),
         (journey_with(STEP.replace("你好", "好" * 683)), "超过 2048 字节"),
         ("version: 1\njourneys:\n- &a {id: one}\n- *a\n", "不支持 YAML 的引用"),
-        ("version: 1\njourneys: [\n", "YAML 写法有误"),
+        ("version: 1\njourneys: [\n", "引号或括号没有成对"),
     ],
 )
 def test_a_mistake_names_file_line_fault_and_mend(text: str, said: str) -> None:

@@ -159,7 +159,7 @@ def test_a_fault_in_the_defaults_is_reported_once(write_catalogue: WriteCatalogu
     ("content", "line", "words"),
     [
         ("version: 1\nscripts:\n\t- id: a\n", 3, "制表符"),
-        ("version: 1\nscripts: [\n", 3, "YAML 写法有误"),
+        ("version: 1\nscripts: [\n", 3, "引号或括号没有成对"),
         ("version: 2\nscripts: []\n", 1, "格式版本"),
         ("version: 1\n", 1, "scripts"),
         ("- a\n", 1, "不是话术目录"),
@@ -191,7 +191,7 @@ def test_deep_nesting_and_missing_files_are_problems_not_crashes(tmp_path: Path)
     (tmp_path / "deep.yml").write_text("[" * 1_000_000, encoding="utf-8")
     [problem] = problems_of(tmp_path)
     assert "嵌套太深" in problem.fault
-    assert "打不开" in problems_of(tmp_path / "none.yml")[0].fault
+    assert "没有这个文件" in problems_of(tmp_path / "none.yml")[0].fault
 
 
 def test_an_empty_folder_is_a_problem(tmp_path: Path) -> None:
