@@ -29,6 +29,7 @@ from bot.outreach.streams import (
     Understandings,
 )
 from bot.outreach.walks import save_walks, told, walks_of
+from bot.store.channel_tables import Channel, Greeting
 from bot.store.contact_tables import Bookmark, TagJob
 from bot.store.database import Database
 from bot.store.outreach_tables import TouchRow, TouchState
@@ -279,14 +280,21 @@ def _starts(journey: Journey, start: Occurrence) -> bool:
 async def _with_promised_tags(
     session: AsyncSession, known: Mapping[str, Customer]
 ) -> dict[str, Customer]:
-    """Tags that a channel has just promised tell the segment, too, before WeCom knows them."""
-    rows = await session.execute(
-        select(TagJob.external_userid, TagJob.names).where(
-            TagJob.external_userid.in_(sorted(known)), TagJob.state == WorkState.READY
-        )
+    """Tags that a channel promises tell the segment, too, before WeCom knows them.
+
+    Even before they are promised: the greeting that does so may come after the news of a friend.
+    """
+    promised = select(TagJob.external_userid, TagJob.names).where(
+        TagJob.external_userid.in_(sorted(known)), TagJob.state == WorkState.READY
+    )
+    coming = (
+        select(Greeting.external_userid, Channel.tags)
+        .join(Channel, Channel.state == Greeting.channel_state)
+        .where(Greeting.external_userid.in_(sorted(known)), Greeting.state == WorkState.READY)
     )
     people = dict(known)
-    for who, names in rows:
-        person = people[who]
-        people[who] = replace(person, tags=person.tags | {str(name) for name in names})
+    for wanted in (promised, coming):
+        for who, names in await session.execute(wanted):
+            person = people[who]
+            people[who] = replace(person, tags=person.tags | {str(name) for name in names})
     return people

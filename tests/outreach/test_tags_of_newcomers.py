@@ -6,10 +6,12 @@ from collections.abc import Callable
 
 import pytest
 from outreach_shop import GUIDE, Shop
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from bot.sandbox import Fault, moments
+from bot.store.channel_tables import Channel, Greeting
 from bot.store.contact_tables import Follow, Guide, TagJob
+from bot.store.outreach_tables import CohortMember
 from bot.store.tables import WorkState
 
 WEEK = """
@@ -25,6 +27,18 @@ journeys:
      catch_up: {send_late: 6}, content: {text: 一}}
   - {id: two, purpose: 了解你, kind: moment, at: {day: 2, time: "10:00"},
      catch_up: {send_late: 6}, content: {text: 二}}
+"""
+SEGMENTED = """
+version: 1
+journeys:
+- id: week
+  name: 新朋友
+  triggers: [{added: any}]
+  segments: {mothers: {zh: 宝妈, tags: [宝妈]}, others: {zh: 其他}}
+  cohort: {by: joining_day, tag_group: 新客批次, tag_prefix: 新客, retire_after_days: 1}
+  exits: []
+  steps:
+  - {id: one, purpose: 知道你, kind: moment, at: {day: 1, time: "10:00"}, content: {text: 一}}
 """
 MARK = "externalcontact/mark_tag"
 
@@ -107,3 +121,28 @@ async def _second_guide(shop: Shop, who: str, userid: str) -> None:
     shop.platform.friends.begin(userid, who, channel="", half=False, now=shop.platform.now())
     follow = Follow(userid=userid, external_userid=who, state="active", since=now)
     await shop.add(Guide(userid=userid, name="糖糖", since=now), follow)
+
+
+async def test_a_channels_tags_tell_the_segment_before_anybody_was_greeted(
+    outreach_shop: Callable[..., Shop],
+) -> None:
+    """A crash may lie between the news of a friend and what follows the greeting."""
+    shop = outreach_shop(SEGMENTED)
+    await shop.step()
+    now = shop.clock.now()
+    await shop.customer("wmOne")
+    channel = Channel(
+        state="c1", kind="code", name="宝妈群", guides=[GUIDE], tags=["宝妈"],
+        created_at=now, updated_at=now,
+    )  # fmt: skip
+    greeting = Greeting(
+        key="k", lane="l", state=WorkState.READY, due_at=now, attempts=0, userid=GUIDE,
+        external_userid="wmOne", change_type="add_external_contact", channel_state="c1",
+        added_at=now, received_at=now,
+    )  # fmt: skip
+    await shop.add(channel, greeting)
+    await shop.added("wmOne", channel="c1")
+    await shop.step()
+    async with shop.database.read() as session:
+        cohort = await session.scalar(select(CohortMember.cohort))
+    assert cohort is not None and cohort.startswith("week:mothers:")
