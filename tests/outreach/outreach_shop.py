@@ -49,6 +49,7 @@ class Shop:
     media: MediaLibrary
     agent_id: int
     said: int = 0
+    name: str = "test/1/aa"
 
     async def customer(self, who: str, *, guide: str | None = GUIDE, **more: Any) -> None:
         """Somebody whom a guide has had as a friend for long, or nobody."""
@@ -172,7 +173,7 @@ class Shop:
         now = self.clock.now()
         async with self.database.write() as session:
             rows = await claim(
-                session, table, by="test/1/aa", now=now, lease=timedelta(minutes=1), limit=500
+                session, table, by=self.name, now=now, lease=timedelta(minutes=1), limit=500
             )
         for row in rows:
             try:
@@ -201,21 +202,23 @@ async def outreach_shop(
 ) -> AsyncIterator[Callable[..., Shop]]:
     """Opens a shop with journeys given as YAML; settings of outreach by name."""
 
-    def opened(text: str, **own: Any) -> Shop:
-        client = connect(database)
+    def opened(text: str, *, replica: Database | None = None, **own: Any) -> Shop:
+        books = replica or database
+        client = connect(books)
         settings = Settings.model_validate({"outreach": {"enabled": True, **own}})
         book = parse_journeys(text)
-        media = MediaLibrary(database, client, clock, root=SHIPPED_JOURNEYS)
+        media = MediaLibrary(books, client, clock, root=SHIPPED_JOURNEYS)
         ties = Ties(
             client=client,
             media=media,
-            library=Library(database, clock),
-            tags=TagBook(database, client, clock),
+            library=Library(books, clock),
+            tags=TagBook(books, client, clock),
             funnel=load_funnel(),
             variables={"shop_name": "暖屿", "shop_url": "https://shop.example/"},
-            name="test/1/aa",
+            name="test/1/bb" if replica else "test/1/aa",
         )
-        outreach = Outreach(database, clock, settings, plans_of(settings, book), ties)
-        return Shop(database, clock, platform, client, outreach, media, platform.settings.agent_id)
+        outreach = Outreach(books, clock, settings, plans_of(settings, book), ties)
+        agent_id = platform.settings.agent_id
+        return Shop(books, clock, platform, client, outreach, media, agent_id, name=ties.name)
 
     yield opened
