@@ -41,6 +41,7 @@ from bot.delivery.worker import Worker
 from bot.dialogue.bursts import BurstHandler
 from bot.dialogue.conversations import Conversations
 from bot.dialogue.decisions import Decisions
+from bot.dialogue.forgetting import MessageForgetter
 from bot.dialogue.library import Library
 from bot.dialogue.messages import MessageBook
 from bot.dialogue.policy import Policy
@@ -48,6 +49,7 @@ from bot.dialogue.pulling import Puller, Reconciler, request_pulls
 from bot.dialogue.teaching import Teaching
 from bot.groups.groups import Groups
 from bot.nlu import Trainer
+from bot.outreach.forgetting import TouchForgetter
 from bot.outreach.journey_shelf import JourneyShelf
 from bot.outreach.outreach import Outreach, Ties
 from bot.outreach.plans import SHIPPED_JOURNEYS, load_plans
@@ -67,6 +69,8 @@ from bot.wecom.client import WeComClient
 from bot.wecom.events import InboundEvent
 from intents import BuiltinEngine, NluEngine, Taxonomy
 from scripts_library.sensitive import SensitiveWords
+
+_TIDYING_SECONDS = 3600.0
 
 Gated = TypeVar("Gated", Outbound, GuideNotice)
 Handle = Callable[[Gated], Awaitable[None]]
@@ -273,7 +277,6 @@ class Bot:
             on_arrival=self._events_arrive,
             on_stored=self._events_stored,
         )
-        self.tidier = Tidier(ground.database, ground.clock, days=settings.retention.done_days)
         self.callback = Callback(
             settings.wecom, ground.clock, max_bytes=settings.http.max_callback_bytes
         )
@@ -373,6 +376,22 @@ class Bot:
             **(self.outreach.loops if self.outreach else {}),
             **self.groups.loops,
         }
+
+    @property
+    def tidying_jobs(self) -> dict[str, tuple[float, Callable[[], Awaitable[object]]]]:
+        """What deletes old rows every so many seconds; what was said only where it is wanted."""
+        database, clock = self.ground.database, self.ground.clock
+        kept = self.ground.settings.retention
+        jobs: dict[str, Callable[[], Awaitable[object]]] = {
+            "delete old work": Tidier(database, clock, days=kept.done_days).tick
+        }
+        if kept.messages_days is not None:
+            forgetter = MessageForgetter(database, clock, days=kept.messages_days)
+            jobs["forget old messages"] = forgetter.tick
+        if kept.touches_days is not None:
+            touches = TouchForgetter(database, clock, days=kept.touches_days)
+            jobs["forget old touches"] = touches.tick
+        return {name: (_TIDYING_SECONDS, job) for name, job in jobs.items()}
 
     async def take_over(self) -> None:
         """Go on with what killed processes of this host had begun, before their leases run out."""

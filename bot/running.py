@@ -102,6 +102,7 @@ def _periodic(bot: Bot) -> dict[str, tuple[float, Job]]:
         ),
         "take over from stopped processes": (_TAKE_OVER_SECONDS, bot.take_over),
         "look for a newer model": (_LOOK_SECONDS, bot.trainer.look),
+        **bot.tidying_jobs,
         **bot.contacts.jobs,
         **(bot.outreach.jobs if bot.outreach else {}),
     }

@@ -281,9 +281,16 @@ class OutreachSettings(_Section):
 
 
 class RetentionSettings(_Section):
-    """How long work that is done is kept, in days; customers' records are not touched."""
+    """How many days things are kept; without a number messages and touches stay for good."""
 
     done_days: int = Field(30, ge=7, le=3650)
+    messages_days: int | None = Field(None, ge=30, le=3650)
+    touches_days: int | None = Field(None, ge=60, le=3650)
+
+    @field_validator("messages_days", "touches_days", mode="before")
+    @classmethod
+    def _empty_is_none(cls, value: object) -> object:
+        return None if value == "" else value
 
 
 class ClockSettings(_Section):

@@ -7,11 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from hashlib import blake2b
+from typing import Any
 
 from sqlalchemy import func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from bot.store.outreach_tables import CohortMember, TouchEcho, TouchRow, TouchState
+from bot.store.outreach_tables import CohortMember, TouchEcho, TouchRow, TouchState, TouchTally
 from bot.store.upsert import insert_new
 from scheduler import Audience, ReadOut, StepKind, read_out
 
@@ -169,11 +170,18 @@ async def _last_post(session: AsyncSession, who: str, at: datetime) -> TouchRow 
 
 async def sent_by_journey(session: AsyncSession, since: datetime | None) -> dict[str, int]:
     """How many touches of each journey went out."""
-    wanted = select(TouchRow.journey, func.count()).where(TouchRow.status == TouchState.SENT)
+    kept = select(TouchRow.journey, func.count()).where(TouchRow.status == TouchState.SENT)
+    gone = select(TouchTally.journey, func.sum(TouchTally.count)).where(
+        TouchTally.status == TouchState.SENT
+    )
     if since is not None:
-        wanted = wanted.where(TouchRow.due_at >= since)
-    rows = await session.execute(wanted.group_by(TouchRow.journey))
-    return {str(journey): int(count) for journey, count in rows}
+        kept = kept.where(TouchRow.due_at >= since)
+        gone = gone.where(TouchTally.day >= since)
+    found: Counter[str] = Counter()
+    for wanted in (kept.group_by(TouchRow.journey), gone.group_by(TouchTally.journey)):
+        for journey, count in await session.execute(wanted):
+            found[str(journey)] += int(count)
+    return dict(found)
 
 
 async def step_results(
@@ -182,17 +190,13 @@ async def step_results(
     """The steps of a journey with the figures of touches that were due from `since` on."""
     found: defaultdict[tuple[str, str | None], Figures] = defaultdict(Figures)
     kinds: dict[str, str] = {}
-    key = (TouchRow.step, TouchRow.variant, TouchRow.kind, TouchRow.status, TouchRow.rule)
-    counted = select(*key, func.count(), func.min(TouchRow.due_at)).group_by(*key)
-    counted = counted.where(TouchRow.journey == journey)
-    if since is not None:
-        counted = counted.where(TouchRow.due_at >= since)
-    for step, variant, kind, status, rule, count, first_at in await session.execute(counted):
-        kinds[step] = kind
-        figures = found[step, variant]
-        figures.add(status, rule, count)
-        if status == TouchState.SENT:
-            figures.begun(first_at)
+    for counted in (_kept(journey, since), _deleted(journey, since)):
+        for step, variant, kind, status, rule, count, first_at in await session.execute(counted):
+            kinds[step] = kind
+            figures = found[step, variant or None]
+            figures.add(status, rule or None, int(count))
+            if status == TouchState.SENT:
+                figures.begun(first_at)
     what = (TouchEcho.step, TouchEcho.variant, TouchEcho.what)
     echoed = select(*what, func.sum(TouchEcho.count)).group_by(*what)
     echoed = echoed.where(TouchEcho.journey == journey)
@@ -201,6 +205,22 @@ async def step_results(
     for step, variant, name, count in await session.execute(echoed):
         found[step, variant].echoes[name] += int(count)
     return [_result(step, kind, found) for step, kind in sorted(kinds.items())]
+
+
+def _kept(journey: str, since: datetime | None) -> Any:
+    key = (TouchRow.step, TouchRow.variant, TouchRow.kind, TouchRow.status, TouchRow.rule)
+    counted = select(*key, func.count(), func.min(TouchRow.due_at)).group_by(*key)
+    counted = counted.where(TouchRow.journey == journey)
+    return counted if since is None else counted.where(TouchRow.due_at >= since)
+
+
+def _deleted(journey: str, since: datetime | None) -> Any:
+    """Touches whose days are over, counted when they were deleted."""
+    one = TouchTally
+    key = (one.step, one.variant, one.kind, one.status, one.rule)
+    counted = select(*key, func.sum(one.count), func.min(one.day)).group_by(*key)
+    counted = counted.where(one.journey == journey)
+    return counted if since is None else counted.where(one.day >= since)
 
 
 def _result(step: str, kind: str, found: Mapping[tuple[str, str | None], Figures]) -> StepResult:

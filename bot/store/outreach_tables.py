@@ -198,6 +198,24 @@ class TouchEcho(Base):
     count: Mapped[int]
 
 
+class TouchTally(Base):
+    """How many touches of one day were deleted, by what became of them; nobody is named.
+
+    `variant` and `rule` are empty where a touch had none, `day` is the day's first moment in UTC.
+    """
+
+    __tablename__ = "touch_tally"
+
+    journey: Mapped[str] = mapped_column(String(64), primary_key=True)
+    step: Mapped[str] = mapped_column(String(64), primary_key=True)
+    variant: Mapped[str] = mapped_column(String(64), primary_key=True)
+    kind: Mapped[str] = mapped_column(String(16), primary_key=True)
+    status: Mapped[str] = mapped_column(String(16), primary_key=True)
+    rule: Mapped[str] = mapped_column(String(32), primary_key=True)
+    day: Mapped[datetime] = mapped_column(primary_key=True)
+    count: Mapped[int]
+
+
 class CohortTag(Base):
     """The corp tag of one cohort; `retired_at` once it was deleted at WeCom."""
 
