@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import secrets
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psycopg
 import pytest
+from sqlalchemy import text
 
 from bot.store.database import Database
 from bot.store.migrate import upgrade
+from bot.store.tables import Base
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -63,25 +67,65 @@ def new_postgres_url(make_postgres_url: Callable[[], str]) -> str:
     return make_postgres_url()
 
 
+@pytest.fixture(scope="session")
+def empty_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A SQLite file with all tables and no rows, to be copied."""
+    path = tmp_path_factory.mktemp("empty") / "bot.db"
+    _upgrade_aside(f"sqlite+aiosqlite:///{path}")
+    return path
+
+
 @pytest.fixture
-def new_sqlite_url(tmp_path: Path) -> str:
-    """The SQLAlchemy address of a SQLite file that does not exist yet."""
+def new_sqlite_url(tmp_path: Path, empty_file: Path) -> str:
+    """The SQLAlchemy address of a SQLite file with all tables and no rows."""
+    shutil.copyfile(empty_file, tmp_path / "bot.db")
     return f"sqlite+aiosqlite:///{tmp_path / 'bot.db'}"
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
-def database_url(request: pytest.FixtureRequest) -> str:
-    """An empty database without tables, once on each engine."""
-    url: str = request.getfixturevalue(f"new_{request.param}_url")
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A database without tables, once on each engine."""
+    if request.param == "sqlite":
+        return f"sqlite+aiosqlite:///{tmp_path / 'bare.db'}"
+    url: str = request.getfixturevalue("new_postgres_url")
     return url
 
 
-@pytest.fixture
-async def database(database_url: str) -> AsyncIterator[Database]:
-    """A database with all tables and no rows, once on each engine."""
-    database = Database(database_url)
-    await upgrade(database)
+@pytest.fixture(scope="session")
+def kept_postgres_url(make_postgres_url: Callable[[], str]) -> str:
+    """One PostgreSQL database with all tables, emptied before each test."""
+    url = make_postgres_url()
+    _upgrade_aside(url)
+    return url
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+async def database(
+    request: pytest.FixtureRequest, tmp_path: Path, empty_file: Path
+) -> AsyncIterator[Database]:
+    """All tables and no rows, once on each engine; quicker than upgrading for every test."""
+    if request.param == "sqlite":
+        shutil.copyfile(empty_file, tmp_path / "bot.db")
+        database = Database(f"sqlite+aiosqlite:///{tmp_path / 'bot.db'}")
+    else:
+        database = Database(request.getfixturevalue("kept_postgres_url"))
+        names = ", ".join(Base.metadata.tables)
+        async with database.write() as session:
+            await session.execute(text("SET LOCAL lock_timeout = '20s'"))
+            await session.execute(text(f"TRUNCATE {names} RESTART IDENTITY CASCADE"))
     yield database
+    await database.close()
+
+
+def _upgrade_aside(url: str) -> None:
+    """In a thread with a loop of its own: a test's loop may be running already."""
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(lambda: asyncio.run(_upgraded(url))).result()
+
+
+async def _upgraded(url: str) -> None:
+    database = Database(url)
+    await upgrade(database)
     await database.close()
 
 

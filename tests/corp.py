@@ -6,7 +6,6 @@ import asyncio
 import shutil
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -19,15 +18,12 @@ import structlog
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 from hypothesis import settings
-from sqlalchemy import text
 
 from bot.clock import ManualClock
 from bot.delivery.tokens import StoredTokens
 from bot.sandbox import Platform, SandboxSettings, create_app
 from bot.settings import WeComSettings
 from bot.store.database import Database
-from bot.store.migrate import upgrade
-from bot.store.tables import Base
 from bot.wecom.client import WeComClient
 
 settings.register_profile("rooms", deadline=None)  # the machine may be busy with other things
@@ -50,14 +46,6 @@ def clock() -> ManualClock:
     return ManualClock(START)
 
 
-@pytest.fixture(scope="session")
-def empty_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A SQLite file with all tables and no rows, to be copied."""
-    path = tmp_path_factory.mktemp("empty") / "bot.db"
-    _upgrade_aside(f"sqlite+aiosqlite:///{path}")
-    return path
-
-
 @pytest.fixture
 async def ledger(tmp_path: Path, empty_file: Path) -> AsyncIterator[Database]:
     """One SQLite database, for what does not depend on the engine."""
@@ -65,44 +53,6 @@ async def ledger(tmp_path: Path, empty_file: Path) -> AsyncIterator[Database]:
     shutil.copyfile(empty_file, path)
     database = Database(f"sqlite+aiosqlite:///{path}")
     yield database
-    await database.close()
-
-
-@pytest.fixture(scope="session")
-def kept_postgres_url(make_postgres_url: Callable[[], str]) -> str:
-    """One PostgreSQL database with all tables, emptied before each test."""
-    url = make_postgres_url()
-    _upgrade_aside(url)
-    return url
-
-
-@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
-async def database(
-    request: pytest.FixtureRequest, tmp_path: Path, empty_file: Path
-) -> AsyncIterator[Database]:
-    """All tables and no rows, once on each engine; quicker than upgrading for every test."""
-    if request.param == "sqlite":
-        shutil.copyfile(empty_file, tmp_path / "bot.db")
-        database = Database(f"sqlite+aiosqlite:///{tmp_path / 'bot.db'}")
-    else:
-        database = Database(request.getfixturevalue("kept_postgres_url"))
-        names = ", ".join(Base.metadata.tables)
-        async with database.write() as session:
-            await session.execute(text("SET LOCAL lock_timeout = '20s'"))
-            await session.execute(text(f"TRUNCATE {names} RESTART IDENTITY CASCADE"))
-    yield database
-    await database.close()
-
-
-def _upgrade_aside(url: str) -> None:
-    """In a thread with a loop of its own: a test's loop may be running already."""
-    with ThreadPoolExecutor(1) as pool:
-        pool.submit(lambda: asyncio.run(_upgraded(url))).result()
-
-
-async def _upgraded(url: str) -> None:
-    database = Database(url)
-    await upgrade(database)
     await database.close()
 
 

@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 from apishop import small_model as small_model
 from corp import clock as clock
-from corp import empty_file as empty_file
 from corp import platform as platform
 
 from bot.cli import main

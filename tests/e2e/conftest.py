@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 import secrets
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -41,8 +42,13 @@ def model(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 
 
 @pytest.fixture(scope="session")
-def start_any(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartBot]:
-    """Starts bots, each with a state of its own, and sees to it that none outlives the tests."""
+def start_any(
+    model: Path, empty_file: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[StartBot]:
+    """Starts bots, each with a state of its own, and sees to it that none outlives the tests.
+
+    A `bare` one makes its tables itself.
+    """
     bots: list[Bot] = []
 
     def start(
@@ -50,9 +56,12 @@ def start_any(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         *,
         database: str | None = None,
         launch: bool = True,
+        bare: bool = False,
         **changes: str,
     ) -> Bot:
         folder, port = tmp_path_factory.mktemp("bot"), free_port()
+        if database is None and not bare:
+            shutil.copyfile(empty_file, folder / "bot.db")
         token = changes.get("BOT_API__TOKEN") or secrets.token_hex(20)
         env = environment(
             platform,
@@ -84,7 +93,7 @@ def shared_platform() -> Iterator[Platform]:
 @pytest.fixture(scope="session")
 def shared_bot(shared_platform: Platform, start_any: StartBot) -> Iterator[Bot]:
     shared_platform.account("wk_shop")
-    bot = start_any(shared_platform)
+    bot = start_any(shared_platform, bare=True)
     yield bot
     assert bot.stop() == 0
     bot.check_log()
