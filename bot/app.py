@@ -13,22 +13,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot import loggers
 from bot.clock import Clock, as_told
-from bot.customers.acquaintance import Acquaintance
-from bot.customers.aftercare import Aftercare
-from bot.customers.channel_codes import ChannelCodes
-from bot.customers.channel_keeper import ChannelKeeper
 from bot.customers.channel_posters import ChannelPosters
-from bot.customers.channels import Channels
 from bot.customers.contacts import Contacts
 from bot.customers.funnel import Funnel
-from bot.customers.greeting_media import GreetingMedia
-from bot.customers.greetings import CONCURRENCY, Greeter
-from bot.customers.link_quota import LinkQuota
 from bot.customers.new_friends import note_new_friends
-from bot.customers.notices import Herald
 from bot.customers.profiles import ProfileReader
-from bot.customers.shop_greetings import ShopGreetings
 from bot.customers.timeline import SOURCES
+from bot.customers.welcomes import Welcomes
 from bot.delivery.dead_letters import DeadLetters
 from bot.delivery.inbox import Inbox
 from bot.delivery.media import MediaLibrary
@@ -56,7 +47,7 @@ from bot.outreach.plans import SHIPPED_JOURNEYS, load_plans
 from bot.outreach.touch_history import KIND, touches
 from bot.settings import Settings
 from bot.shop import catalogue_folder, choosing_rules, shop_variables
-from bot.store.channel_tables import Greeting, GuideNotice
+from bot.store.channel_tables import GuideNotice
 from bot.store.claims import release_dead_leases, worker_name
 from bot.store.database import Database
 from bot.store.tables import Burst, InboxEvent, Outbound
@@ -157,67 +148,22 @@ class Bot:
         return handled
 
     def _wire_greeting(self) -> None:
-        ground, own = self.ground, self.ground.settings.greetings
-        variables = shop_variables(ground.settings.shop)
-        self.channels = Channels(
-            ground.database,
-            ChannelCodes(self.client, ground.clock),
-            ground.clock,
-            zone=ground.settings.shop.zone,
-            variables=variables,
-        )
-        self.link_quota = LinkQuota(self.client, ground.clock)
-        self.greeting_media = GreetingMedia(self.media, ground.clock)
-        self.shop_greetings = ShopGreetings(ground.database, ground.clock, own, variables)
-        self.keeper = ChannelKeeper(
-            ground.database,
-            self.channels,
-            self.greeting_media,
-            ground.clock,
-            self.shop_greetings,
-        )
-        self.channels.on_change = self.keeper.changed
-        self.shop_greetings.on_change = self.keeper.changed
-        greeter = Greeter(
+        ground = self.ground
+        self.welcomes = Welcomes(
             ground.database,
             self.client,
             ground.clock,
-            shop=self.shop_greetings,
-            stage=ground.funnel.initial,
-            acquaintance=Acquaintance(ground.database, self.client, ground.clock, own),
-            media=self.greeting_media,
-            aftercare=Aftercare(ground.clock, ground.funnel, own),
-            variables=variables,
+            ground.settings,
+            ground.funnel,
+            name=self.name,
+            media=self.media,
+            variables=shop_variables(ground.settings.shop),
             first=self.first,
+            gate=self._behind_the_gate,
+            on_settled=lambda: self.contacts.tag_jobs.nudge(),
         )
-        herald = Herald(
-            ground.database,
-            self.client,
-            ground.clock,
-            agent_id=ground.settings.wecom.agent_id,
-        )
-        self.notices = Worker(
-            ground.database,
-            GuideNotice,
-            self._behind_the_gate(herald.handle),
-            name=self.name,
-            clock=ground.clock,
-        )
-        self.greetings = Worker(
-            ground.database,
-            Greeting,
-            greeter.handle,
-            name=self.name,
-            clock=ground.clock,
-            concurrency=CONCURRENCY,
-            urgent=True,
-            on_settled=self._friends_greeted,
-        )
-
-    def _friends_greeted(self) -> None:
-        self.notices.nudge()
-        self.keeper.nudge()
-        self.contacts.tag_jobs.nudge()
+        self.channels = self.welcomes.channels
+        self.shop_greetings = self.welcomes.words
 
     def _wire_dialogue(self) -> None:
         ground, settings = self.ground, self.ground.settings
@@ -289,7 +235,7 @@ class Bot:
             ground.clock,
             ground.settings.groups,
             zone=ground.settings.shop.zone,
-            media=self.greeting_media,
+            media=self.welcomes.media,
             variables=shop_variables(ground.settings.shop),
         )
         self.groups.add_to(self.router)
@@ -335,7 +281,7 @@ class Bot:
             variables=variables,
             name=self.name,
             on_send=self.outbox.nudge,
-            on_notice=self.notices.nudge,
+            on_notice=self.welcomes.notices.nudge,
             on_tags=self.contacts.tag_jobs.nudge,
             shelf=self.journeys,
         )
@@ -349,7 +295,7 @@ class Bot:
         await note_new_friends(session, events, now=now, told=told)
 
     def _events_stored(self) -> None:
-        self.greetings.nudge()
+        self.welcomes.greetings.nudge()
         self.puller.nudge()
         self.events.nudge()
 
@@ -368,10 +314,8 @@ class Bot:
             "profiles": self.profiles.run,
             "bursts": self.bursts.run,
             "outbox": self.outbox.run,
-            "greetings": self.greetings.run,
-            "notices": self.notices.run,
-            "channels": self.keeper.run,
             "live": self.hub.run,
+            **self.welcomes.loops,
             **self.contacts.loops,
             **(self.outreach.loops if self.outreach else {}),
             **self.groups.loops,
@@ -419,7 +363,7 @@ class Bot:
         app[keys.TEACHING] = self.teaching
         app[keys.TRAIN] = self.trainer.train
         app[keys.CHANNELS] = self.channels
-        app[keys.LINK_QUOTA] = self.link_quota
+        app[keys.LINK_QUOTA] = self.welcomes.link_quota
         app[keys.SHOP_GREETINGS] = self.shop_greetings
         app[keys.GROUPS] = self.groups
         app[keys.POSTERS] = ChannelPosters(self.ground.http, self.ground.settings.greetings)
