@@ -26,7 +26,7 @@ from bot.commands import (
     simulate,
     teaching,
 )
-from bot.commands.speaking import CONFIG_HELP, fail
+from bot.commands.speaking import CONFIG_HELP, fail, fail_unexpectedly
 from bot.commands.usage import UsageError, of_file, refuse_usage
 from bot.errors import BotError
 from bot.settings import LoggingSettings
@@ -92,6 +92,8 @@ def main() -> None:
         sys.exit(1)
     except OSError as error:
         sys.exit(fail(of_file(error)))
+    except Exception as error:  # noqa: BLE001, RUF100  (a traceback is nothing for a shop)
+        sys.exit(fail_unexpectedly(error))
 
 
 if __name__ == "__main__":

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterable, Sequence
+from tempfile import NamedTemporaryFile
+from traceback import format_exception
 from typing import Annotated, Any
 from unicodedata import east_asian_width
 
@@ -27,6 +29,17 @@ def fail(message: str) -> int:
     """Say on standard error what was wrong; returns the exit code."""
     sys.stderr.write(f"错误：{message}\n")
     return 1
+
+
+def fail_unexpectedly(error: Exception) -> int:
+    """What nobody foresaw: one line, and the rest in a file for whoever looks into it."""
+    with NamedTemporaryFile(
+        "w", encoding="utf-8", prefix="wecom-bot-", suffix=".log", delete=False
+    ) as log:
+        log.writelines(format_exception(error))
+    cause = next(iter(str(error).splitlines()), "")
+    what = "：".join(filter(None, (type(error).__name__, cause)))
+    return fail(f"程序出了意料之外的错（{what}）；详细经过写在 {log.name}，请附上它反馈")
 
 
 def say_table(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> None:

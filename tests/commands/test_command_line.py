@@ -321,6 +321,24 @@ def test_the_demo_forgets_on_request(run: Run, tmp_path: Path) -> None:
     assert not (tmp_path / "demo").exists()
 
 
+def test_what_nobody_foresaw_is_one_line_and_a_file(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    def breaks(**_: Any) -> None:
+        raise RuntimeError("第一行\n第二行")
+
+    monkeypatch.setattr(cli, "app", breaks)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    [log] = tmp_path.glob("wecom-bot-*.log")
+    said = capsys.readouterr().err.strip()
+    assert ended.value.code == 1
+    assert "Traceback" in log.read_text(encoding="utf-8")
+    assert len(said.splitlines()) == 1
+    assert "RuntimeError：第一行" in said and log.name in said
+
+
 def test_as_a_module_and_into_a_closed_pipe(tmp_path: Path) -> None:
     """`python -m bot` is the same program, and `| head` is no crash."""
     script = f"{sys.executable} -m bot --help | head -c 1"
