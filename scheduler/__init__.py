@@ -38,6 +38,7 @@ from scheduler.errors import JourneyError as JourneyError
 from scheduler.errors import Problem as Problem
 from scheduler.errors import SchedulerError as SchedulerError
 from scheduler.errors import UnknownJourney as UnknownJourney
+from scheduler.experiments import ArmResult as ArmResult
 from scheduler.experiments import Interval as Interval
 from scheduler.experiments import ReadOut as ReadOut
 from scheduler.experiments import choose_variant as choose_variant

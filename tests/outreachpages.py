@@ -10,7 +10,7 @@ from typing import Any
 
 from pagesshop import HE, SU, PagesShop, open_pages
 
-from bot.store.outreach_tables import CohortMember, JourneyWalk, OutreachTask, TouchRow
+from bot.store.outreach_tables import CohortMember, JourneyWalk, OutreachTask, TouchEcho, TouchRow
 from scheduler import Audience
 
 JOURNEY = "newcomer"
@@ -47,6 +47,12 @@ def touch(shop: PagesShop, step: str, *, hours: float = 0.0, **more: Any) -> Tou
         "created_at": due,
     }
     return TouchRow(**(row | more))
+
+
+def echo(of: TouchRow, what: str, count: int = 1, by: str = "") -> TouchEcho:
+    """What came back of a touch."""
+    named = {name: getattr(of, name) for name in ("journey", "step", "variant", "due_at")}
+    return TouchEcho(touch_id=of.id, what=what, by=by, count=count, **named)
 
 
 def to(who: str, **more: Any) -> dict[str, Any]:

@@ -82,3 +82,25 @@ async def test_quotas_show_the_window_and_the_measure_of_the_day(
     assert (quotas["kf"]["used"], quotas["kf"]["limit"], quotas["kf"]["open"]) == (1, 5, True)
     assert 1 <= quotas["touches"]["used_today"] <= quotas["touches"]["limit_per_day"] == 6
     assert (await ask("/quotas/nobody"))[0] == 404
+
+
+async def test_results_say_what_was_planned_left_out_reached_and_answered(
+    outreach_shop: Callable[..., Shop], api: Any
+) -> None:
+    shop = outreach_shop(CART)
+    await shop.customer(WHO)
+    await shop.writes(WHO)
+    await shop.step()
+    await shop.behaves(WHO, "cart_left")
+    for _ in range(8):
+        await shop.step(minutes=20)
+    await shop.writes(WHO)
+    await shop.step(minutes=5)
+    ask = await api(shop)
+    status, found = await ask("/journeys/cart/results", days="7")
+    assert status == 200
+    [step] = found["steps"]
+    assert (step["planned"], step["sent"], step["skipped"]) == (1, 1, {})
+    assert (step["reached"], step["replied"], step["bought"]) == (1, 1, 0)
+    assert step["reply_rate"]["low"] < step["reply_rate"]["rate"] == 1
+    assert (await ask("/journeys/cart/results", days="0"))[0] == 422

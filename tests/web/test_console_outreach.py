@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from consoleshop import Guide, guide, note_of
-from outreachpages import add, newcomers, open_outreach, task, to, touch
+from outreachpages import add, echo, newcomers, open_outreach, task, to, touch
 from pagesshop import HE, SU, PagesShop
 from sqlalchemy import select
 
@@ -206,28 +206,31 @@ async def test_a_text_is_rehearsed_for_a_segment_before_it_is_saved(browser: Gui
 
 
 async def test_results_show_rates_echoes_and_intervals(shop: PagesShop, browser: Guide) -> None:
-    answered = {"replied": "2026-11-20T00:00:00+00:00"}
-    await add(
-        shop,
-        touch(shop, "day1", status="sent", outcome={"reached": 7, "liked": 2, "commented": 1}),
-        *(
-            touch(
-                shop,
-                "hello",
-                hours=-number,
-                **to("wmLin", status="sent", variant="问场合" if number % 2 else "给小贴士"),
-                sent_at=shop.clock.now() - timedelta(hours=number),
-                outcome=answered if number in (1, 5) else {},
-            )
-            for number in range(12)
-        ),
-    )
+    post = touch(shop, "day1", status="sent")
+    sent = [
+        touch(
+            shop,
+            "hello",
+            hours=-number,
+            **to("wmLin", status="sent", variant="问场合" if number % 2 else "给小贴士"),
+            sent_at=shop.clock.now() - timedelta(hours=number),
+            outcome={"replied": "2026-11-20T00:00:00+00:00"} if number in (1, 5) else {},
+        )
+        for number in range(12)
+    ]
+    await add(shop, post, *sent)
+    await add(shop, echo(post, "reached", 7), echo(post, "liked", 2))
+    await add(shop, *(echo(sent[number], "replied", by="wmLin") for number in (1, 5)))
     page = await browser.text("/console/outreach/results")
-    assert "2 · 17%" in page
-    assert ">7</span>" in page
-    assert "2 / 6 人回复" in page
-    assert "33%（10% – 70%）" in page
-    assert "继续收集" in page
+    assert "<b>2</b><small" in page
+    assert ">17%</small>" in page
+    assert "<em>5%–45%</em>" in page
+    assert ">7 人</span>" in page
+    assert "6 人里 2 人回复" in page
+    assert "33%（10%–70%）" in page
+    assert "还看不出差别" in page
+    bought = await browser.text("/console/outreach/results?by=bought&days=30")
+    assert "6 人里 0 人下单" in bought
     timeline = await browser.text("/console/customers/wmLin?kind=touch")
     assert "破冰·问一个好回答的问题" in timeline
     assert "新朋友七天 · 导购卡片" in timeline

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from aiohttp import web
 from pydantic import BaseModel, Field
 
 from bot.errors import AlreadyDecided, Conflict, NotFound
-from bot.outreach.step_results import step_results
+from bot.outreach.step_results import COMMENTED, LIKED, StepResult, step_results
 from bot.outreach.task_desk import TaskDesk
 from bot.outreach.task_polling import TaskPoller
 from bot.store.outreach_tables import OutreachTask, TaskPhase
 from bot.web.api.customers import BY_API
 from bot.web.api.endpoint import Body, Endpoint, is_keepable, path_id
 from bot.web.keys import CLOCK, DATABASE, OUTREACH, SETTINGS
+from scheduler import ArmResult, Interval, wilson
+
+
+class ResultQuery(Body):
+    """Only touches that were due in the last so many days."""
+
+    days: int | None = Field(None, ge=1, le=3650)
 
 
 class TaskQuery(Body):
@@ -57,12 +64,39 @@ class ArmView(BaseModel):
     high: float
 
 
+class RateView(BaseModel):
+    """A share of the people reached, with Wilson's 95 % interval."""
+
+    rate: float
+    low: float
+    high: float
+
+
 class StepView(BaseModel):
+    """Touches: `planned` = `open` + `sent` + `failed` + those skipped, by rule. People:
+    `reached` (viewers of a post), what they did, and the rates of it.
+
+    `arms` compares variants by replies; `lead` is by how much the best is ahead, and `wanted`
+    how many of each it takes to tell.
+    """
+
     step: str
+    kind: str
+    planned: int
+    open: int
     sent: int
+    failed: int
+    skipped: dict[str, int]
+    reached: int
+    liked: int
+    commented: int
     replied: int
     bought: int
+    reply_rate: RateView | None
+    purchase_rate: RateView | None
     arms: list[ArmView]
+    lead: RateView | None
+    wanted: int | None
     verdict: str | None
 
 
@@ -124,34 +158,58 @@ async def cancel(request: web.Request, query: object, body: None) -> TaskView:
     return _view(request, await desk.get(path_id(request)))
 
 
-async def show_results(request: web.Request, query: object, body: None) -> ResultView:
+async def show_results(request: web.Request, query: ResultQuery, body: None) -> ResultView:
     journey = request.match_info["journey"]
     if not is_keepable(journey):
         raise NotFound("没有这个旅程")
+    since = request.app[CLOCK].now() - timedelta(days=query.days) if query.days else None
     async with request.app[DATABASE].read() as session:
-        found = await step_results(session, journey)
-    steps = [
-        StepView(
-            step=one.step,
-            sent=one.sent,
-            replied=one.replied,
-            bought=one.bought,
-            arms=[
-                ArmView(
-                    name=arm.name,
-                    sent=arm.sent,
-                    replied=arm.successes,
-                    rate=arm.interval.rate,
-                    low=arm.interval.low,
-                    high=arm.interval.high,
-                )
-                for arm in (one.arms.arms if one.arms else ())
-            ],
-            verdict=one.arms.verdict if one.arms else None,
-        )
-        for one in found
-    ]
-    return ResultView(journey=journey, steps=steps)
+        found = await step_results(session, journey, since=since)
+    return ResultView(journey=journey, steps=[_step(one) for one in found])
+
+
+def _step(one: StepResult) -> StepView:
+    counts, read = one.figures, one.arms
+    return StepView(
+        step=one.step,
+        kind=one.kind,
+        planned=counts.planned,
+        open=counts.open,
+        sent=counts.sent,
+        failed=counts.failed,
+        skipped=dict(counts.skipped.most_common()),
+        reached=one.people,
+        liked=one.echo(LIKED),
+        commented=one.echo(COMMENTED),
+        replied=one.replied,
+        bought=one.bought,
+        reply_rate=_share(one.replied, one.people),
+        purchase_rate=_share(one.bought, one.people),
+        arms=[_arm(arm) for arm in (read.arms if read else ())],
+        lead=_rate(read.lead) if read and read.lead else None,
+        wanted=read.wanted if read else None,
+        verdict=read.verdict if read else None,
+    )
+
+
+def _arm(arm: ArmResult) -> ArmView:
+    bounds = arm.interval
+    return ArmView(
+        name=arm.name,
+        sent=arm.sent,
+        replied=arm.successes,
+        rate=bounds.rate,
+        low=bounds.low,
+        high=bounds.high,
+    )
+
+
+def _share(count: int, people: int) -> RateView | None:
+    return _rate(wilson(min(count, people), people)) if people else None
+
+
+def _rate(interval: Interval) -> RateView:
+    return RateView(rate=interval.rate, low=interval.low, high=interval.high)
 
 
 ENDPOINTS = (
@@ -192,8 +250,9 @@ ENDPOINTS = (
         "GET",
         "/journeys/{journey}/results",
         show_results,
-        "旅程每一步的送达、回复、成交，和实验各组的区间",
+        "旅程每一步的计划、发出、按规则没发、看到、回复、成交，和实验各组的区间",
         ResultView,
+        query=ResultQuery,
         errors=(NotFound,),
     ),
 )

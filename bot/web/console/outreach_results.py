@@ -1,167 +1,217 @@
-"""What came of journeys: each step's figures, and experiments with their intervals."""
+"""What came of journeys: each step's figures with intervals, and experiments read out."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from datetime import timedelta
+from urllib.parse import urlencode
 
 from aiohttp import web
-from sqlalchemy import func, select
-from sqlalchemy.ext.asyncio import AsyncSession
 
-from bot.outreach.step_results import StepResult, step_results
-from bot.store.outreach_tables import TouchRow, TouchState
-from bot.web.console.desk import desk
-from bot.web.console.outreach_desk import ROOT, current_plans, outreach_page
+from bot.outreach.step_results import (
+    BOUGHT,
+    COMMENTED,
+    LIKED,
+    REACHED,
+    REPLIED,
+    StepResult,
+    sent_by_journey,
+    step_results,
+)
+from bot.store.outreach_tables import TouchState
+from bot.web.console.desk import Desk, desk
+from bot.web.console.experiment_words import Bar, bars, verdict
+from bot.web.console.outreach_desk import ROOT, current_plans, outreach_page, why
 from bot.web.console.wording import Wording
-from scheduler import Journey, ReadOut, StepKind
+from scheduler import Journey, ReadOut, StepKind, wilson
 
 RESULTS = f"{ROOT}/results"
-_WIDTH = 200
-_ECHOES = ("reached", "liked", "commented")
+SPANS = ("30", "90", "all")
+_FEW = 20
+_REASONS = 3
+_WIDTH = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Bar:
-    """One arm: its interval on a line from 0 to the highest bound, in pixels."""
+class Share:
+    """People who did something, of those reached; `span` is drawn, 100 pixels are the whole."""
 
-    name: str
-    of: str
-    rate: str
-    low: float
-    high: float
-    middle: float
-    best: bool
+    count: int
+    rate: str = ""
+    span: str = ""
+    said: str = ""
+    low: float = 0
+    width: float = 0
+    middle: float = 0
+    few: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class Figures:
-    """One step; `echoes` are what customers did with a post, None for other kinds."""
+class Row:
+    """One step; None stands where a figure makes no sense for its kind."""
 
     step: str
     purpose: str
     kind: str
-    sent: int
-    replied: str
-    bought: str
-    echoes: dict[str, int] | None
+    planned: str
+    sent: str
+    skipped: int
+    reasons: str
+    notes: list[str]
+    reached: int | None
+    liked: Share | None
+    commented: Share | None
+    replied: Share | None
+    bought: Share | None
+
+
+@dataclass(frozen=True, slots=True)
+class Experiment:
+    """One step's variants side by side."""
+
+    title: str
     bars: list[Bar]
     verdict: str
+    ways: list[tuple[str, str, bool]]
 
 
 async def show_results(request: web.Request) -> web.Response:
     """One journey at a time, the one with most touches first."""
     here, plans = desk(request), await current_plans(request)
+    span = request.query.get("days", "")
+    span = span if span in SPANS else "90"
+    what = BOUGHT if request.query.get("by") == BOUGHT else REPLIED
+    since = None if span == "all" else here.now - timedelta(days=int(span))
     async with here.database.read() as session:
-        counted = dict(
-            (
-                await session.execute(
-                    select(TouchRow.journey, func.count())
-                    .where(TouchRow.status == TouchState.SENT)
-                    .group_by(TouchRow.journey)
-                )
-            ).all()
-        )
-        ranked = sorted(counted, key=lambda one: -counted[one])
+        counted = await sent_by_journey(session, since)
+        ranked = sorted(counted, key=lambda one: (-counted[one], one))
         asked = request.query.get("journey", "")
-        chosen = asked if asked in plans.journeys else next(iter(ranked), "")
-        found = await step_results(session, chosen) if chosen else []
-        echoes = await _echoes(session, chosen) if chosen else {}
+        known = asked in plans.journeys or asked in counted
+        chosen = asked if known else next(iter(ranked), "")
+        found = await step_results(session, chosen, since=since) if chosen else []
     journey = plans.journeys.get(chosen)
+    kept = {"journey": chosen, "days": span, "by": what}
     return await outreach_page(
         request,
         "outreach_results.html",
         tab="results",
         chosen=chosen,
         journeys=[
-            (one, plans.journeys[one].name if one in plans.journeys else one, counted.get(one, 0))
+            (_path(kept | {"journey": one}), _name(plans.journeys, one), counted.get(one, 0), one)
             for one in dict.fromkeys([*ranked, *([chosen] if chosen else [])])
         ],
-        name=journey.name if journey else chosen,
-        figures=_in_order(here.words, journey, found, echoes),
-        width=_WIDTH,
+        spans=[(_path(kept | {"days": one}), one, one == span) for one in SPANS],
+        name=_name(plans.journeys, chosen),
+        rows=[_row(here.words, journey, one) for one in _in_order(journey, found)],
+        experiments=[
+            _experiment(here, journey, one, read, kept)
+            for one in _in_order(journey, found)
+            if (read := one.arms_bought if what == BOUGHT else one.arms) is not None
+        ],
     )
 
 
-async def _echoes(session: AsyncSession, journey: str) -> dict[str, dict[str, int]]:
-    rows = await session.execute(
-        select(TouchRow.step, TouchRow.outcome).where(
-            TouchRow.journey == journey,
-            TouchRow.status == TouchState.SENT,
-            TouchRow.kind == StepKind.MOMENT,
-        )
-    )
-    found: dict[str, dict[str, int]] = {}
-    for step, outcome in rows:
-        sums = found.setdefault(step, dict.fromkeys(_ECHOES, 0))
-        for what in _ECHOES:
-            sums[what] += int(outcome.get(what) or 0)
-    return found
+def _name(journeys: Mapping[str, Journey], journey: str) -> str:
+    return journeys[journey].name if journey in journeys else journey
 
 
-def _in_order(
-    words: Wording,
-    journey: Journey | None,
-    found: list[StepResult],
-    echoes: dict[str, dict[str, int]],
-) -> list[Figures]:
+def _path(kept: Mapping[str, str]) -> str:
+    usual = {"days": "90", "by": REPLIED}
+    query = {name: value for name, value in kept.items() if usual.get(name) != value}
+    return f"{RESULTS}?{urlencode(query)}"
+
+
+def _in_order(journey: Journey | None, found: list[StepResult]) -> list[StepResult]:
     """As the journey goes; steps that it no longer has come last."""
     places = {step.id: place for place, step in enumerate(journey.steps)} if journey else {}
-    ordered = sorted(found, key=lambda one: places.get(one.step, len(places)))
-    return [_figures(words, journey, one, echoes.get(one.step)) for one in ordered]
+    return sorted(found, key=lambda one: places.get(one.step, len(places)))
 
 
-def _figures(
-    words: Wording, journey: Journey | None, one: StepResult, echoes: dict[str, int] | None
-) -> Figures:
-    step = journey.step(one.step) if journey else None
-    return Figures(
+def _purpose(journey: Journey | None, step_id: str) -> str:
+    step = journey.step(step_id) if journey else None
+    return step.purpose if step else step_id
+
+
+def _row(words: Wording, journey: Journey | None, one: StepResult) -> Row:
+    post, group = one.kind == StepKind.MOMENT, one.kind == StepKind.GROUP_POST
+    counts, people = one.figures, one.people
+    return Row(
         step=one.step,
-        purpose=step.purpose if step else one.step,
-        kind=step.kind if step else "",
-        sent=one.sent,
-        replied=_share(one.replied, one.sent),
-        bought=_share(one.bought, one.sent),
-        echoes=echoes,
-        bars=_bars(words, one.arms) if one.arms else [],
-        verdict=_verdict(words, one.arms) if one.arms else "",
+        purpose=_purpose(journey, one.step),
+        kind=one.kind,
+        planned=_posts(words, counts.planned, post),
+        sent=_posts(words, counts.sent, post),
+        skipped=counts.skipped.total(),
+        reasons=_reasons(words, one),
+        notes=[
+            words(f"results.{name}", n=n)
+            for name, n in (("open", counts.open), ("failed", counts.failed))
+            if n
+        ],
+        reached=one.echo(REACHED) if post else None,
+        liked=_share(words, one.echo(LIKED), people) if post else None,
+        commented=_share(words, one.echo(COMMENTED), people) if post else None,
+        replied=None if group else _share(words, one.replied, people),
+        bought=None if group else _share(words, one.bought, people),
     )
 
 
-def _share(part: int, whole: int) -> str:
-    return f"{part} · {part / whole:.0%}" if part else "0"
+def _posts(words: Wording, count: int, post: bool) -> str:
+    return words("results.posts", n=count) if post else str(count)
 
 
-def _bars(words: Wording, read: ReadOut) -> list[Bar]:
-    top = max((arm.interval.high for arm in read.arms), default=1.0) or 1.0
-
-    def place(rate: float) -> float:
-        return round(rate / top * _WIDTH, 1)
-
-    return [
-        Bar(
-            name=arm.name,
-            of=words("results.of", good=arm.successes, sent=arm.sent),
-            rate=words(
-                "results.rate",
-                rate=f"{arm.interval.rate:.0%}",
-                low=f"{arm.interval.low:.0%}",
-                high=f"{arm.interval.high:.0%}",
-            ),
-            low=place(arm.interval.low),
-            high=place(arm.interval.high),
-            middle=place(arm.interval.rate),
-            best=arm.name == read.winner,
-        )
-        for arm in read.arms
+def _reasons(words: Wording, one: StepResult) -> str:
+    """Why touches were left out, the most frequent rules first."""
+    said = [
+        words("results.why.one", why=_rule(words, rule), n=n)
+        for rule, n in one.figures.skipped.most_common(_REASONS)
     ]
+    return words("results.why", what=words("comma").join(said)) if said else ""
 
 
-def _verdict(words: Wording, read: ReadOut) -> str:
-    if read.winner:
-        return words("results.winner", name=read.winner)
-    few: Any = len(read.arms) < 2 or any(arm.sent == 0 for arm in read.arms)
-    return words("results.few" if few else "results.wait")
+def _rule(words: Wording, rule: str) -> str:
+    """A touch cancelled by hand has its state instead of a rule."""
+    return words(f"touch.{rule}") if rule in list(TouchState) else why(words, rule)
+
+
+def _share(words: Wording, count: int, people: int) -> Share:
+    """Wilson's interval says how far the rate can be trusted."""
+    if not people:
+        return Share(count)
+    interval = wilson(min(count, people), people)
+    low, high = f"{interval.low:.0%}", f"{interval.high:.0%}"
+    return Share(
+        count,
+        rate=f"{interval.rate:.0%}",
+        span=words("results.range", low=low, high=high),
+        said=words("results.range.said", low=low, high=high),
+        low=round(interval.low * _WIDTH, 1),
+        width=round((interval.high - interval.low) * _WIDTH, 1),
+        middle=round(interval.rate * _WIDTH, 1),
+        few=people < _FEW,
+    )
+
+
+def _experiment(
+    here: Desk,
+    journey: Journey | None,
+    one: StepResult,
+    read: ReadOut,
+    kept: Mapping[str, str],
+) -> Experiment:
+    words, what, now = here.words, kept["by"], here.now
+    count, purpose = len(read.arms), _purpose(journey, one.step)
+    several = "results.ab.several" if count > 2 else "results.ab"
+    return Experiment(
+        title=words(several, step=purpose, **({"n": count} if count > 2 else {})),
+        bars=bars(words, read, what),
+        verdict=verdict(words, read, one.variants, what, now),
+        ways=[
+            (_path({**kept, "by": way}), words(f"results.by.{way}"), way == what)
+            for way in (REPLIED, BOUGHT)
+        ],
+    )
 
 
 ROUTES = (web.get(RESULTS, show_results),)

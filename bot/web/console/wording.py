@@ -9,6 +9,7 @@ from bot.web.console.journey_frame_words import EN_JOURNEY_FRAME, ZH_JOURNEY_FRA
 from bot.web.console.journey_step_words import EN_JOURNEY_STEP, ZH_JOURNEY_STEP
 from bot.web.console.outreach_words import EN_OUTREACH, ZH_OUTREACH
 from bot.web.console.page_words import EN_PAGES, ZH_PAGES
+from bot.web.console.result_words import EN_RESULTS, ZH_RESULTS
 from bot.web.console.rule_words import EN_JOURNEY, ZH_JOURNEY
 from bot.web.console.shop_words import EN_SHOP, ZH_SHOP
 from bot.web.console.staff_words import EN_STAFF, ZH_STAFF
@@ -348,9 +349,9 @@ EN: dict[str, str] = {
 }
 
 
-ZH |= ZH_PAGES | ZH_SHOP | ZH_GREETING | ZH_STAFF | ZH_OUTREACH | ZH_JOURNEY
+ZH |= ZH_PAGES | ZH_SHOP | ZH_GREETING | ZH_STAFF | ZH_OUTREACH | ZH_JOURNEY | ZH_RESULTS
 ZH |= ZH_JOURNEY_FRAME | ZH_JOURNEY_STEP
-EN |= EN_PAGES | EN_SHOP | EN_GREETING | EN_STAFF | EN_OUTREACH | EN_JOURNEY
+EN |= EN_PAGES | EN_SHOP | EN_GREETING | EN_STAFF | EN_OUTREACH | EN_JOURNEY | EN_RESULTS
 EN |= EN_JOURNEY_FRAME | EN_JOURNEY_STEP
 
 
