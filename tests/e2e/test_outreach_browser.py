@@ -64,7 +64,8 @@ async def test_from_the_week_to_a_day_and_a_task_decided(shop: PagesShop) -> Non
 
 async def test_a_fault_is_shown_at_its_line_and_what_is_right_is_saved(shop: PagesShop) -> None:
     async with signed_in(shop, DESKTOP) as page:
-        await page.goto(str(shop.server.make_url("/console/outreach/journeys/parcel_arrived/yaml")))
+        place = "/console/outreach/journeys/parcel_arrived/yaml"
+        await page.goto(str(shop.server.make_url(place)))
         text = await page.input_value("#journey-text")
         await page.fill("#journey-text", text.replace("kind: nudge", "kind: nugde", 1))
         await page.click("#check")

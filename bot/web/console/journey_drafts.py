@@ -108,7 +108,7 @@ def placed(steps: Sequence[Step], step: Step) -> list[Step]:
 
 def _earliest(others: Sequence[Step], step: Step) -> int:
     """Behind the step it waits for and all that go out before it."""
-    base, own = _base_of(step), _minutes(step)
+    base, own = _base_of(step), minutes_of(step)
     before = [
         n + 1
         for n, one in enumerate(others)
@@ -118,17 +118,17 @@ def _earliest(others: Sequence[Step], step: Step) -> int:
 
 
 def _latest(others: Sequence[Step], step: Step) -> int:
-    own = _minutes(step)
+    own = minutes_of(step)
     after = [
         n
         for n, one in enumerate(others)
-        if _walk(one) == _walk(step) and own is not None and _minutes(one, own) > own
+        if _walk(one) == _walk(step) and own is not None and minutes_of(one, own) > own
     ]
     return min(after, default=len(others))
 
 
 def _precedes(one: Step, own: float | None) -> bool:
-    return own is not None and (when := _minutes(one)) is not None and when < own
+    return own is not None and (when := minutes_of(one)) is not None and when < own
 
 
 def _walk(step: Step) -> tuple[Any, bool]:
@@ -139,7 +139,8 @@ def _walk(step: Step) -> tuple[Any, bool]:
     return audience, isinstance(offset, dict) and "time" in offset
 
 
-def _minutes(step: Step, otherwise: float | None = None) -> Any:
+def minutes_of(step: Step, otherwise: float | None = None) -> Any:
+    """From the beginning to a step that is told from there; `otherwise` for all others."""
     offset = step.get("at")
     if not isinstance(offset, dict):
         return otherwise

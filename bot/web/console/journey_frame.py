@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -55,6 +56,7 @@ async def post_frame(request: web.Request) -> web.StreamResponse:
     """Any button of the form: save, check, a trigger more or less."""
     draft, form = await _open(request), await form_of(request)
     given = {name: value for name, value in form.items() if name not in _UNSAVED}
+    given = (await known_names(desk(request))).named(given, _event_fields(given))
     sheet = Sheet(draft, given, form)
     act = form.get("do", "check")
     if act == "save" and await _save(request, sheet):
@@ -131,10 +133,10 @@ async def _page(request: web.Request, sheet: Sheet) -> web.Response:
         request,
         "outreach_frame.html",
         tab="journeys",
-        f=sheet.fields,
+        f=known.labelled(sheet.fields, _event_fields(sheet.fields)),
         errors=sheet.errors,
         others=sheet.others,
-        theirs=sheet.theirs,
+        theirs=known.labelled(sheet.theirs, _event_fields(sheet.fields)),
         told=sheet.told,
         fine=sheet.fine,
         journey=str(draft.entry.get("name", draft.id)),
@@ -153,9 +155,17 @@ async def _page(request: web.Request, sheet: Sheet) -> web.Response:
         exit_stages=_stages(known, "exit.stage."),
         tag_picks=[(name, name) for name in known.tags],
         channel_picks=[(name, name) for name in known.channels],
-        event_picks=list(known.events.items()),
+        event_picks=known.event_picks,
         change=sheet.form.get("change", ""),
     )
+
+
+def _event_fields(fields: Mapping[str, str]) -> list[str]:
+    """Where events are named, among channels and tags."""
+    kinds = (TriggerKind.EVENT, TriggerKind.SILENCE)
+    return [
+        f"t{n}.values" for n in range(triggers_in(fields)) if fields.get(f"t{n}.kind") in kinds
+    ]
 
 
 def _stages(known: KnownNames, prefix: str) -> list[tuple[str, str]]:

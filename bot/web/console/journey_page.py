@@ -19,7 +19,15 @@ from bot.web.console.journey_cards import (
     step_card,
     version_asked,
 )
-from bot.web.console.journey_drafts import Draft, Step, Unreadable, fault_of, keep, open_draft
+from bot.web.console.journey_drafts import (
+    Draft,
+    Step,
+    Unreadable,
+    fault_of,
+    keep,
+    minutes_of,
+    open_draft,
+)
 from bot.web.console.journey_frame_fields import frame_fields
 from bot.web.console.journey_step_fields import segments_of
 from bot.web.console.outreach_desk import outreach_page
@@ -69,8 +77,20 @@ def _told_apart(here: Desk, draft: Draft) -> list[tuple[str, str]]:
 def cards_of(here: Desk, draft: Draft) -> list[StepCard]:
     labels = segment_labels(here, draft.entry, segments_of(draft.entry))
     return [
-        step_card(here, draft.id, step, labels, purposes_of(draft.steps)) for step in draft.steps
+        step_card(here, draft.id, step, labels, purposes_of(draft.steps))
+        for step in in_time(draft.steps)
     ]
+
+
+def in_time(steps: list[Step]) -> list[Step]:
+    """Steps of all audiences by their day; what waits for another stays right behind it."""
+    ranks: dict[str, float] = {}
+    for place, step in enumerate(steps):
+        base = minutes_of(step)
+        waits_for = str((step.get("after") or {}).get("step", ""))
+        known = ranks.get(waits_for, max(ranks.values(), default=0.0))
+        ranks[str(step.get("id"))] = (known if base is None else base) + place / 1_000
+    return sorted(steps, key=lambda step: ranks[str(step.get("id"))])
 
 
 def days_of(cards: list[StepCard]) -> list[tuple[str, list[StepCard]]]:

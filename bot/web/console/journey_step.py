@@ -42,8 +42,9 @@ from bot.web.console.shell import form_of, went
 from bot.web.keys import JOURNEYS
 from scheduler import StepKind
 
+EVENT_FIELDS = ("with.more", "without.more")
 _NEXT_DAY = {"base": "trigger", "by": "day"}
-_UNSAVED = ("csrf", "do", "seen", "segment", "preview_days", "change", "from")
+_UNSAVED = ("csrf", "do", "seen", "segment", "preview_days", "change", "like")
 
 
 @dataclass(slots=True)
@@ -79,7 +80,7 @@ async def show_step(request: web.Request) -> web.StreamResponse:
 async def show_new(request: web.Request) -> web.StreamResponse:
     """A step that begins as a copy of another, a day later; nothing is kept before it is saved."""
     draft = await _open(request)
-    source = draft.step(request.query.get("from", "")) or draft.steps[-1]
+    source = draft.step(request.query.get("like", "")) or draft.steps[-1]
     sheet = await _copied(request, draft, source)
     await _check(request, sheet)
     return await _page(request, sheet)
@@ -100,7 +101,8 @@ async def post_step(request: web.Request) -> web.StreamResponse:
     draft, form = await _open(request), await form_of(request)
     step_id = request.match_info["step"]
     step = draft.step(step_id)
-    sheet = Sheet(draft, step or {"id": step_id}, _given(form), form=form)
+    given = await _given(request, form)
+    sheet = Sheet(draft, step or {"id": step_id}, given, form=form)
     if step is None:
         sheet.told = desk(request).words("step.gone")
     return await _answered(request, sheet)
@@ -108,8 +110,8 @@ async def post_step(request: web.Request) -> web.StreamResponse:
 
 async def post_new(request: web.Request) -> web.StreamResponse:
     draft, form = await _open(request), await form_of(request)
-    sheet = await _copied(request, draft, draft.step(form.get("from", "")) or draft.steps[-1])
-    sheet.fields, sheet.form = _given(form), form
+    sheet = await _copied(request, draft, draft.step(form.get("like", "")) or draft.steps[-1])
+    sheet.fields, sheet.form = await _given(request, form), form
     return await _answered(request, sheet)
 
 
@@ -198,10 +200,10 @@ async def _page(request: web.Request, sheet: Sheet) -> web.Response:
         request,
         "outreach_step.html",
         tab="journeys",
-        f=sheet.fields,
+        f=known.labelled(sheet.fields, EVENT_FIELDS),
         errors=sheet.errors,
         others=sheet.others,
-        theirs=sheet.theirs,
+        theirs=known.labelled(sheet.theirs, EVENT_FIELDS),
         told=sheet.told,
         new=sheet.new,
         own=sheet.id,
@@ -217,7 +219,7 @@ async def _page(request: web.Request, sheet: Sheet) -> web.Response:
         known=known,
         stage_ticks=[(f"stage.{name}", label) for name, label in known.stages.items()],
         tag_picks=[(name, name) for name in known.tags],
-        event_picks=list(known.events.items()),
+        event_picks=known.event_picks,
         limited=any(sheet.fields.get(name) for name in _only_if(sheet.fields)),
         variables=variables_for(request, sheet.fields.get("kind", "")),
         preview=sheet.preview,
@@ -259,8 +261,9 @@ def _only_if(fields: Fields) -> list[str]:
     return [name for name in fields if name.startswith(heads)]
 
 
-def _given(form: Mapping[str, str]) -> Fields:
-    return {name: value for name, value in form.items() if name not in _UNSAVED}
+async def _given(request: web.Request, form: Mapping[str, str]) -> Fields:
+    given = {name: value for name, value in form.items() if name not in _UNSAVED}
+    return (await known_names(desk(request))).named(given, EVENT_FIELDS)
 
 
 async def _open(request: web.Request) -> Draft:
@@ -277,7 +280,7 @@ async def _open(request: web.Request) -> Draft:
 async def phone(request: web.Request) -> web.Response:
     """What one fieldset says, as the customer reads it; asked while somebody types."""
     draft, form = await _open(request), await form_of(request)
-    fields = _given(form)
+    fields = await _given(request, form)
     wanted = request.query.get("piece", "")
     for piece in pieces_of(fields, segments_of(draft.entry)):
         if piece.prefix == wanted:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from sqlalchemy import select
@@ -9,6 +11,7 @@ from sqlalchemy import select
 from bot.store.channel_tables import Channel, ChannelStatus
 from bot.store.contact_tables import CorpTag
 from bot.web.console.desk import Desk
+from bot.web.console.plain_fields import Fields, split_words, words_in
 
 _MOST = 300
 _DID = "story.did."
@@ -22,6 +25,41 @@ class KnownNames:
     events: dict[str, str]
     tags: list[str]
     channels: list[str]
+
+    def labelled(self, fields: Mapping[str, str], names: Collection[str]) -> Fields:
+        """Fields of a form with events by what people call them."""
+        labels = {name: label for label, name in self._by_label.items()}
+        return _translated(fields, names, labels)
+
+    def named(self, fields: Mapping[str, str], names: Collection[str]) -> Fields:
+        """Fields that came back, with events by their names again."""
+        return _translated(fields, names, self._by_label)
+
+    @property
+    def _by_label(self) -> dict[str, str]:
+        """Names by label; a label that several share, or that reads as two, stands for none."""
+        shared = {one for one, n in Counter(self.events.values()).items() if n > 1}
+        return {
+            label: name
+            for name, label in self.events.items()
+            if label not in shared and split_words(label) == [label]
+        }
+
+    @property
+    def event_picks(self) -> list[tuple[str, str]]:
+        """What a click puts into a field, and what it is called."""
+        return [(self.labelled({"": name}, [""])[""], one) for name, one in self.events.items()]
+
+
+def _translated(
+    fields: Mapping[str, str], names: Collection[str], words: Mapping[str, str]
+) -> Fields:
+    changed = {
+        name: words_in([words.get(one, one) for one in split_words(fields[name])])
+        for name in names
+        if fields.get(name)
+    }
+    return {**fields, **changed}
 
 
 async def known_names(here: Desk) -> KnownNames:
