@@ -143,9 +143,13 @@ class TagBook:
                 .values(name=name, refresh_from="", read_at=self._clock.now())
             )
 
-    async def delete(self, tag_id: str) -> None:
-        """Delete one of our own tags; raises `Unprocessable` for somebody else's."""
-        await self._ours(tag_id)
+    async def delete(self, tag_id: str, *, perhaps_ours: bool = False) -> None:
+        """Delete one of our own tags; raises `Unprocessable` for somebody else's.
+
+        `perhaps_ours`: we may have made it without living to write that down; WeCom decides.
+        """
+        if not perhaps_ours:
+            await self._ours(tag_id)
         await self._client.contacts.delete_tags(tag_ids=[tag_id])
         async with self._database.write() as session:
             await mark_deleted(session, tag_ids=[tag_id], now=self._clock.now())

@@ -13,7 +13,7 @@ from bot import loggers
 from bot.clock import Clock
 from bot.customers.corp_tags import TagBook
 from bot.customers.tagging import want_tags
-from bot.errors import NotFound, Unprocessable, WeComError
+from bot.errors import GiveUp, WeComError
 from bot.outreach.cohort_mending import CohortMending
 from bot.outreach.people import has_left
 from bot.outreach.plans import Plans
@@ -217,8 +217,8 @@ class CohortBook:
             tag_ids = await _tag_ids(session, [row.cohort])
         for tag_id in tag_ids:
             try:
-                await self._tags.delete(tag_id)
-            except (NotFound, Unprocessable) as error:
+                await self._tags.delete(tag_id, perhaps_ours=True)
+            except GiveUp as error:
                 loggers.outreach.info("a cohort's tag stays", tag=row.name, reason=error.message)
             except WeComError as error:
                 loggers.outreach.warning("a cohort's tag was not deleted", exc_info=error)
@@ -242,7 +242,6 @@ async def _tag_ids(session: AsyncSession, cohorts: Collection[str]) -> list[str]
         .where(
             CohortTag.cohort.in_(list(cohorts)),
             CorpTag.deleted_at.is_(None),
-            CorpTag.ours.is_(True),
         )
     )
     return list(rows)

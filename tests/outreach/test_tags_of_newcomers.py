@@ -11,8 +11,9 @@ from sqlalchemy import select, update
 from bot.sandbox import Fault, moments
 from bot.store.channel_tables import Channel, Greeting
 from bot.store.contact_tables import Follow, Guide, TagJob
-from bot.store.outreach_tables import CohortMember
+from bot.store.outreach_tables import CohortMember, CohortTag
 from bot.store.tables import WorkState
+from bot.wecom.contacts import tag_groups
 
 WEEK = """
 version: 1
@@ -146,3 +147,21 @@ async def test_a_channels_tags_tell_the_segment_before_anybody_was_greeted(
     async with shop.database.read() as session:
         cohort = await session.scalar(select(CohortMember.cohort))
     assert cohort is not None and cohort.startswith("week:mothers:")
+
+
+async def test_a_tag_made_by_a_process_that_died_is_retired_too(
+    outreach_shop: Callable[..., Shop],
+) -> None:
+    """WeCom has it; nobody lived to write down that it is ours."""
+    shop = outreach_shop(WEEK)
+    await shop.step()
+    await shop.customer("wmOne")
+    await shop.added("wmOne")
+    await shop.outreach.listener.tick()
+    async with shop.database.read() as session:
+        tag = (await session.scalars(select(CohortTag))).one()
+    await shop.client.contacts.create_tags(tag.group_name, [tag.name])
+    await _days(shop, 5)
+    assert _seen(shop, "wmOne") == ["一", "二"]
+    listed = tag_groups(await shop.client.contacts.corp_tags())
+    assert tag.name not in {one.name for group in listed for one in group.tags}
