@@ -131,19 +131,26 @@ def evaluate(
     else:
         results = asyncio.run(_evaluate(settings, file, engine or Engine(settings.nlu.engine)))
     if report is not None:
-        from intents.evaluation_report import write_report
+        _write_reports(results, report)
+    _say_results([result.as_dict() for result in results], as_json=as_json)
+    if report is not None and not as_json:
+        say(f"\n网页报告：{report}")
 
-        for result in results:
-            write_report(result, _report_path(report, result.engine, many=len(results) > 1))
-    figures = [result.as_dict() for result in results]
+
+def _write_reports(results: Sequence[Any], path: Path) -> None:
+    from intents.evaluation_report import write_report
+
+    for result in results:
+        write_report(result, _report_path(path, result.engine, many=len(results) > 1))
+
+
+def _say_results(figures: list[dict[str, Any]], *, as_json: bool) -> None:
     if as_json:
         say_json(figures[0] if len(figures) == 1 else {"engines": figures})
         return
     _say_figures(figures)
     for one in figures:
         _say_confusions(one)
-    if report is not None:
-        say(f"\n网页报告：{report}")
 
 
 def _cross_validated(settings: Settings) -> Any:

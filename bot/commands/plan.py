@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -15,6 +16,7 @@ from bot.settings import Settings, load_settings
 if TYPE_CHECKING:
     from bot.outreach.plans import Plans
     from scheduler import Journey
+    from scheduler.preview import Row
 
 app = typer.Typer(help="旅程（SOP）：查看、检查、预演", no_args_is_help=True)
 
@@ -91,16 +93,11 @@ def preview_command(
 
     settings = _settings(file)
     plans = _plans(settings)
-    chosen = plans.journeys.get(journey)
-    if chosen is None:
-        raise NotFound(f"没有旅程 {journey}；现有：{'、'.join(plans.journeys)}")
-    names = [one.name for one in chosen.segments]
-    if segment is not None and segment not in names:
-        raise BadRequest(f"旅程 {journey} 没有客群 {segment}；现有：{'、'.join(names)}")
+    chosen, segment = _chosen(plans, journey, segment)
     at = _moment(start, settings) if start else SystemClock().now()
     rows = rehearse(
         [chosen],
-        segment=segment or names[0],
+        segment=segment,
         days=days,
         start=at,
         budget=plans.budget,
@@ -110,7 +107,22 @@ def preview_command(
     if as_json:
         say_json([row.as_dict() for row in rows])
         return
-    say(f"{chosen.name} · {segment or names[0]} · {days} 天\n")
+    say(f"{chosen.name} · {segment} · {days} 天\n")
+    _say_rows(rows)
+
+
+def _chosen(plans: Plans, journey: str, segment: str | None) -> tuple[Journey, str]:
+    """The journey, and the segment asked for or its first one."""
+    chosen = plans.journeys.get(journey)
+    if chosen is None:
+        raise NotFound(f"没有旅程 {journey}；现有：{'、'.join(plans.journeys)}")
+    names = _segments(chosen)
+    if segment is not None and segment not in names:
+        raise BadRequest(f"旅程 {journey} 没有客群 {segment}；现有：{'、'.join(names)}")
+    return chosen, segment or names[0]
+
+
+def _say_rows(rows: Iterable[Row]) -> None:
     say_table(
         ["天", "时间", "方式", "目的", "内容", "说明"],
         [

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -191,6 +191,11 @@ async def apply_changes(session: AsyncSession, changes: Sequence[RelationChange]
         await _insert(session, new)
         follows |= await _locked(session, new)
     await _move(session, follows, changes)
+    await note_changes(session, changes)
+
+
+async def note_changes(session: AsyncSession, changes: Iterable[RelationChange]) -> None:
+    """The history of relations; the same thing told twice is one."""
     rows = [
         {
             "external_userid": one.external_userid,

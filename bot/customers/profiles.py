@@ -53,19 +53,10 @@ async def meet(
     )
     if not new:
         return []
+    first: dict[str, Any] = {"from_stage": None, "to_stage": stage, "cause": "first_seen"}
     await session.execute(
         insert(StageMove),
-        [
-            {
-                "external_userid": who,
-                "from_stage": None,
-                "to_stage": stage,
-                "cause": "first_seen",
-                "detail": "",
-                "at": now,
-            }
-            for who in new
-        ],
+        [{"external_userid": who, "detail": "", "at": now, **first} for who in new],
     )
     await unpark(session, external_userids=new)
     await note_return(session, new, now=now)

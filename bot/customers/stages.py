@@ -64,12 +64,7 @@ async def move_by_hand(
     `seen` is the stage that the person saw: another one by now is a `Conflict`. A buyer stays a
     buyer, except that what was moved by hand can be taken back by hand.
     """
-    if to not in funnel.names:
-        raise Unprocessable(
-            f"没有阶段 {to[:32]}：可用的有 {'、'.join(funnel.names)}", stages=funnel.names
-        )
-    if not reason.strip():
-        raise Unprocessable("请写明为什么调整阶段，会留在记录里")
+    _check_wish(to, reason, funnel)
     stage = await session.scalar(
         select(Customer.stage).where(Customer.external_userid == external_userid)
     )
@@ -94,6 +89,15 @@ async def move_by_hand(
         raise _moved_meanwhile(funnel, stage)
     await want_check(session, [external_userid], now=now)
     return True
+
+
+def _check_wish(to: str, reason: str, funnel: Funnel) -> None:
+    if to not in funnel.names:
+        raise Unprocessable(
+            f"没有阶段 {to[:32]}：可用的有 {'、'.join(funnel.names)}", stages=funnel.names
+        )
+    if not reason.strip():
+        raise Unprocessable("请写明为什么调整阶段，会留在记录里")
 
 
 async def _check_taken_back(

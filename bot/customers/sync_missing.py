@@ -10,12 +10,12 @@ from sqlalchemy import and_, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot import loggers
+from bot.customers.contact_events import RelationChange, note_changes
 from bot.customers.follow_rows import of_pairs
 from bot.customers.follows import JOINED, FollowChange, FollowState
 from bot.customers.sync_runs import MemberState
 from bot.customers.tag_names import refresh_tag_names
-from bot.store.contact_tables import Follow, FollowEvent, SyncMember, SyncRun
-from bot.store.upsert import insert_new
+from bot.store.contact_tables import Follow, SyncMember, SyncRun
 
 _CHUNK = 400
 _SUSPICIOUS = 20
@@ -52,21 +52,13 @@ async def close_missing(session: AsyncSession, run: SyncRun, *, now: datetime) -
         .values(state=FollowState.MISSING, until=now)
         .execution_options(synchronize_session=False)
     )
-    await insert_new(
+    kind, detail = FollowChange.MISSING, {"run": run.id}
+    await note_changes(
         session,
-        FollowEvent,
         [
-            {
-                "external_userid": who,
-                "userid": userid,
-                "kind": FollowChange.MISSING,
-                "detail": {"run": run.id},
-                "at": now,
-            }
+            RelationChange(userid=userid, external_userid=who, kind=kind, at=now, detail=detail)
             for userid, who in pairs
         ],
-        unique=["external_userid", "userid", "kind", "at"],
-        returning=FollowEvent.id,
     )
     people = {who for _, who in pairs}
     await refresh_tag_names(session, people)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from datetime import datetime
 from typing import Any, cast
+from zoneinfo import ZoneInfo
 
 from aiohttp import web
 from pydantic import BaseModel, Field
 from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.customers.directory import Wanted, guides_of, page
 from bot.customers.opt_outs import OptOutSource, opt_in, opt_out
@@ -115,13 +117,29 @@ class OptOutView(BaseModel):
 
 
 async def list_customers(request: web.Request, query: CustomerQuery, body: None) -> CustomerPage:
-    funnel, zone = request.app[FUNNEL], request.app[SETTINGS].shop.zone
+    funnel = request.app[FUNNEL]
     if query.stage and query.stage not in funnel.names:
         raise Unprocessable(
             f"没有阶段 {query.stage}：可用的有 {'、'.join(funnel.names)}", stages=funnel.names
         )
     after = read_cursor(query.cursor, datetime, str)
-    wanted = Wanted(
+    async with request.app[DATABASE].read() as session:
+        found = await page(
+            session,
+            _wanted(query),
+            after=cast("tuple[datetime, str] | None", tuple(after) if after else None),
+            limit=query.limit + 1,
+        )
+        shown = found[: query.limit]
+        guides = await guides_of(session, [one.external_userid for one in shown])
+    items = [_item(request, one, guides.get(one.external_userid, [])) for one in shown]
+    last = shown[-1] if len(found) > query.limit else None
+    cursor = write_cursor(last.first_seen_at, last.external_userid) if last else None
+    return CustomerPage(items=items, next_cursor=cursor)
+
+
+def _wanted(query: CustomerQuery) -> Wanted:
+    return Wanted(
         stage=query.stage,
         tag=_plain(query.tag),
         channel=_plain(query.channel),
@@ -129,34 +147,21 @@ async def list_customers(request: web.Request, query: CustomerQuery, body: None)
         opted_out=query.opted_out,
         text=_plain(query.q),
     )
-    async with request.app[DATABASE].read() as session:
-        found = await page(
-            session,
-            wanted,
-            after=cast("tuple[datetime, str] | None", tuple(after) if after else None),
-            limit=query.limit + 1,
-        )
-        shown = found[: query.limit]
-        guides = await guides_of(session, [one.external_userid for one in shown])
-    items = [
-        CustomerItem(
-            external_userid=one.external_userid,
-            name=one.name,
-            avatar=one.avatar,
-            stage=one.stage,
-            stage_label=funnel.label(one.stage),
-            tags=[str(tag) for tag in one.tags],
-            channel=one.channel,
-            guides=guides.get(one.external_userid, []),
-            opted_out=one.opted_out_at is not None,
-            first_seen_at=one.first_seen_at.astimezone(zone),
-        )
-        for one in shown
-    ]
-    more = len(found) > query.limit
-    last = shown[-1] if more else None
-    cursor = write_cursor(last.first_seen_at, last.external_userid) if last else None
-    return CustomerPage(items=items, next_cursor=cursor)
+
+
+def _item(request: web.Request, one: Customer, guides: list[str]) -> CustomerItem:
+    return CustomerItem(
+        external_userid=one.external_userid,
+        name=one.name,
+        avatar=one.avatar,
+        stage=one.stage,
+        stage_label=request.app[FUNNEL].label(one.stage),
+        tags=[str(tag) for tag in one.tags],
+        channel=one.channel,
+        guides=guides,
+        opted_out=one.opted_out_at is not None,
+        first_seen_at=one.first_seen_at.astimezone(request.app[SETTINGS].shop.zone),
+    )
 
 
 def _plain(text: str | None) -> str | None:
@@ -168,24 +173,8 @@ async def show_customer(request: web.Request, query: object, body: None) -> Cust
     external_userid = path_customer(request)
     zone = request.app[SETTINGS].shop.zone
     async with request.app[DATABASE].read() as session:
-        customer = await session.get(Customer, external_userid)
-        if customer is None:
-            raise _unknown(external_userid)
-        moves = await session.scalars(
-            select(StageMove)
-            .where(StageMove.external_userid == external_userid)
-            .order_by(StageMove.id)
-        )
-        history = [
-            StageMoveView(
-                from_stage=move.from_stage,
-                to_stage=move.to_stage,
-                cause=move.cause,
-                detail=move.detail,
-                at=move.at.astimezone(zone),
-            )
-            for move in moves
-        ]
+        customer = await known_customer(session, external_userid)
+        history = await _history(session, external_userid, zone)
         conversations = await session.scalars(
             select(Conversation).where(Conversation.external_userid == external_userid)
         )
@@ -213,6 +202,26 @@ async def show_customer(request: web.Request, query: object, body: None) -> Cust
         opted_out_at=customer.opted_out_at and customer.opted_out_at.astimezone(zone),
         first_seen_at=customer.first_seen_at.astimezone(zone),
     )
+
+
+async def _history(
+    session: AsyncSession, external_userid: str, zone: ZoneInfo
+) -> list[StageMoveView]:
+    moves = await session.scalars(
+        select(StageMove)
+        .where(StageMove.external_userid == external_userid)
+        .order_by(StageMove.id)
+    )
+    return [
+        StageMoveView(
+            from_stage=move.from_stage,
+            to_stage=move.to_stage,
+            cause=move.cause,
+            detail=move.detail,
+            at=move.at.astimezone(zone),
+        )
+        for move in moves
+    ]
 
 
 async def move_customer(request: web.Request, query: object, body: StageBody) -> StageView:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
 from aiohttp import web
 from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.customers.contact_events import open_relations
 from bot.customers.opt_outs import OptOutSource, opt_in, opt_out
@@ -32,6 +34,7 @@ from bot.web.keys import CLOCK, CONTACTS, DATABASE
 _PAGE = 30
 _SUGGESTIONS = 5
 _MOST_TAG_NAME = 30
+_MOST_TAGS = 200
 
 
 async def show(request: web.Request) -> web.Response:
@@ -40,31 +43,8 @@ async def show(request: web.Request) -> web.Response:
     view = await show_customer(request, None, None)
     async with here.database.read() as session:
         customer = await session.get_one(Customer, who)
-        tags = (
-            await session.execute(
-                select(CorpTag.tag_id, CorpTag.name)
-                .join(FollowTag, FollowTag.tag_id == CorpTag.tag_id)
-                .where(FollowTag.external_userid == who, CorpTag.deleted_at.is_(None))
-                .distinct()
-                .order_by(CorpTag.name)
-            )
-        ).all()
-        waiting = await session.scalar(
-            select(TagJob.id)
-            .where(TagJob.external_userid == who, TagJob.state == WorkState.READY)
-            .limit(1)
-        )
-        names = await session.scalars(
-            select(CorpTag.name).where(CorpTag.deleted_at.is_(None)).distinct().limit(200)
-        )
-        suggestions = (
-            await session.scalars(
-                select(Suggestion)
-                .where(Suggestion.external_userid == who)
-                .order_by(Suggestion.id.desc())
-                .limit(_SUGGESTIONS)
-            )
-        ).all()
+        tags = await _tags(session, who)
+        suggestions = await _suggestions(session, who)
     entries, following = await _stories(request, here)
     return shown(
         request,
@@ -73,9 +53,6 @@ async def show(request: web.Request) -> web.Response:
         person=here.person(customer),
         view=view,
         guides=await guide_names(here.database),
-        tags=tags,
-        tagging=waiting is not None,
-        all_tags=list(names),
         handing=await handovers(request, view.follows),
         stages={name: here.stage(name) for name in here.funnel.names},
         suggestions=[_suggestion(here, one) for one in suggestions],
@@ -86,7 +63,38 @@ async def show(request: web.Request) -> web.Response:
         kinds=_kinds(here),
         kind=_kind(request),
         path=_path(who),
+        **tags,
     )
+
+
+async def _tags(session: AsyncSession, who: str) -> dict[str, Any]:
+    """The tags borne, those to choose from, and whether some are on their way."""
+    borne = await session.execute(
+        select(CorpTag.tag_id, CorpTag.name)
+        .join(FollowTag, FollowTag.tag_id == CorpTag.tag_id)
+        .where(FollowTag.external_userid == who, CorpTag.deleted_at.is_(None))
+        .distinct()
+        .order_by(CorpTag.name)
+    )
+    waiting = await session.scalar(
+        select(TagJob.id)
+        .where(TagJob.external_userid == who, TagJob.state == WorkState.READY)
+        .limit(1)
+    )
+    names = await session.scalars(
+        select(CorpTag.name).where(CorpTag.deleted_at.is_(None)).distinct().limit(_MOST_TAGS)
+    )
+    return {"tags": borne.all(), "tagging": waiting is not None, "all_tags": list(names)}
+
+
+async def _suggestions(session: AsyncSession, who: str) -> Sequence[Suggestion]:
+    rows = await session.scalars(
+        select(Suggestion)
+        .where(Suggestion.external_userid == who)
+        .order_by(Suggestion.id.desc())
+        .limit(_SUGGESTIONS)
+    )
+    return rows.all()
 
 
 async def show_timeline(request: web.Request) -> web.Response:

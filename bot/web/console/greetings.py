@@ -8,6 +8,7 @@ from typing import Any
 from aiohttp import web
 from pydantic import ValidationError
 from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.customers.channel_draft import ChannelPatch
 from bot.customers.greeting_content import GreetingContent
@@ -38,7 +39,7 @@ from bot.wecom.contact_ways import MOST_ATTACHMENTS
 from bot.wecom.group_chats import NICKNAME
 
 GREETINGS = "/console/greetings"
-_LIMIT, _GROUPS = 20, 100
+_LIMIT, _SHOWN, _GROUPS = 20, 8, 100
 
 
 async def show_greetings(request: web.Request) -> web.Response:
@@ -50,17 +51,8 @@ async def show_greetings(request: web.Request) -> web.Response:
                 select(Channel).where(Channel.status != ChannelStatus.DELETED).order_by(Channel.id)
             )
         ).all()
-        latest = (
-            await session.scalars(select(Greeting).order_by(Greeting.id.desc()).limit(_LIMIT))
-        ).all()
-        counted = dict(
-            (
-                await session.execute(
-                    select(Greeting.outcome, func.count()).group_by(Greeting.outcome)
-                )
-            ).all()
-        )
         segments = await saved_segments(session)
+        outcomes = await _outcomes(request, session)
     templates = {one.segment: one for one in await request.app[GROUPS].templates.all()}
     channel = _chosen(request, "channel", {str(one.id): one for one in channels})
     segment = _chosen(request, "segment", {str(one.id): one for one in segments})
@@ -84,13 +76,24 @@ async def show_greetings(request: web.Request) -> web.Response:
         names=await guide_names(here.database),
         own=await request.app[SHOP_GREETINGS].words(),
         words=await fields_of(request, _group_words(template, group) if group else greeting),
-        counted={str(outcome): number for outcome, number in counted.items() if outcome},
-        latest=[_row(request, row) for row in latest if row.outcome != "sent"][:8],
         preview=_group_preview(request, template, kinds.get(group).greeting)
         if group
         else await preview_of(request, greeting),
         nickname=NICKNAME,
+        **outcomes,
     )
+
+
+async def _outcomes(request: web.Request, session: AsyncSession) -> dict[str, Any]:
+    """How greetings ended, and the latest that friends did not get."""
+    counted = await session.execute(
+        select(Greeting.outcome, func.count()).group_by(Greeting.outcome)
+    )
+    latest = await session.scalars(select(Greeting).order_by(Greeting.id.desc()).limit(_LIMIT))
+    return {
+        "counted": {str(outcome): number for outcome, number in counted if outcome},
+        "latest": [_row(request, row) for row in latest if row.outcome != "sent"][:_SHOWN],
+    }
 
 
 async def preview(request: web.Request) -> web.Response:

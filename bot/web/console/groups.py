@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import quote, urlencode
 
 from aiohttp import web
 from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.groups.figures import duplicates, growth, is_silent
 from bot.groups.listing import GroupFilter, list_groups, list_members, list_moves, show_group
@@ -32,7 +33,8 @@ async def show_groups(request: web.Request) -> web.Response:
     here, room = desk(request), request.app[ROOM]
     kept = {name: request.query.get(name, "").strip().replace("\x00", "")[:64]
             for name in ("name", "segment", "owner", "silent")}  # fmt: skip
-    silent_since = here.now - timedelta(days=request.app[SETTINGS].groups.silent_days)
+    silent_days = request.app[SETTINGS].groups.silent_days
+    silent_since = here.now - timedelta(days=silent_days)
     wanted = GroupFilter(
         segment=kept["segment"] or None,
         owner=kept["owner"] or None,
@@ -44,30 +46,13 @@ async def show_groups(request: web.Request) -> web.Response:
         found = await list_groups(session, wanted, after=after, limit=_PAGE + 1)
         rows = found[:_PAGE]
         ids = [row.group.chat_id for row in rows]
-        silent = set(
-            await session.scalars(
-                select(CustomerGroup.chat_id).where(
-                    CustomerGroup.chat_id.in_(ids), is_silent(silent_since)
-                )
-            )
-        )
-        week = await _week(session, here, ids)
-        owned = await session.scalars(
-            select(CustomerGroup.owner)
-            .where(CustomerGroup.state == GroupState.ACTIVE)
-            .distinct()
-            .order_by(CustomerGroup.owner)
-        )
-        owners = list(owned)
-        total = (
-            await session.execute(
-                select(func.count(), func.coalesce(func.sum(CustomerGroup.customers), 0)).where(
-                    CustomerGroup.state == GroupState.ACTIVE
-                )
-            )
-        ).one()
-        twice = await duplicates(session, at_least=3, limit=_DUPLICATES)
-        month = await _growth(session, here, segment=kept["segment"] or None)
+        known = {
+            "silent": await _silent(session, ids, silent_since),
+            "week": await _week(session, here, ids),
+            "month": await _growth(session, here, segment=kept["segment"] or None),
+            "twice": await duplicates(session, at_least=3, limit=_DUPLICATES),
+            **await _whole(session),
+        }
     more = rows[-1].group.chat_id if len(found) > _PAGE else None
     given = {name: value for name, value in kept.items() if value}
     return shown(
@@ -75,20 +60,35 @@ async def show_groups(request: web.Request) -> web.Response:
         "groups.html",
         at="groups",
         rows=rows,
-        silent=silent,
-        week=week,
         kept=kept,
         filtered=bool(given),
-        owners=owners,
         names=await guide_names(here.database),
         segments={name: room.segments.label(name) for name in room.segments.names},
-        total=total,
-        twice=twice,
-        month=month,
-        silent_days=request.app[SETTINGS].groups.silent_days,
+        silent_days=silent_days,
         following=f"{GROUPS}?{urlencode(given | {'after': more})}" if more else "",
         quote=lambda text: quote(text, safe=""),
+        **known,
     )
+
+
+async def _silent(session: AsyncSession, ids: list[str], since: datetime) -> set[str]:
+    """Those of these groups in which nobody has said a word since then."""
+    rows = await session.scalars(
+        select(CustomerGroup.chat_id).where(CustomerGroup.chat_id.in_(ids), is_silent(since))
+    )
+    return set(rows)
+
+
+async def _whole(session: AsyncSession) -> dict[str, Any]:
+    """Who owns groups, and how many groups and customers in them there are."""
+    active = CustomerGroup.state == GroupState.ACTIVE
+    owners = await session.scalars(
+        select(CustomerGroup.owner).where(active).distinct().order_by(CustomerGroup.owner)
+    )
+    total = await session.execute(
+        select(func.count(), func.coalesce(func.sum(CustomerGroup.customers), 0)).where(active)
+    )
+    return {"owners": list(owners), "total": total.one()}
 
 
 async def show_one(request: web.Request) -> web.Response:
