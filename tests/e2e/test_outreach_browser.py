@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,13 +13,19 @@ from pagesshop import PagesShop
 from sqlalchemy import select
 
 from bot.store.outreach_tables import JourneyVersion, OutreachTask
-from e2e.test_console_pages_browser import DESKTOP, PHONE, pytestmark, signed_in
+from e2e.test_console_pages_browser import DESKTOP, PHONE, PICTURE, pytestmark, signed_in
 
 __all__ = ["pytestmark"]
 
 
 @pytest.fixture
-async def shop(new_sqlite_url: str, small_model: dict[str, Any]) -> AsyncIterator[PagesShop]:
+async def shop(
+    new_sqlite_url: str,
+    small_model: dict[str, Any],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> AsyncIterator[PagesShop]:
+    monkeypatch.setenv("BOT_CONSOLE__UPLOADS", str(tmp_path / "uploads"))
     async with open_outreach(new_sqlite_url, small_model) as shop:
         await newcomers(shop)
         await add(shop, task(shop, phase="unknown", remote_id=None), task(shop))
@@ -38,6 +45,7 @@ async def test_every_page_about_outreach_fits_the_screen(
     async with signed_in(shop, device) as page:
         for place in (
             "", "/days/2026-11-20", "/touches", "/tasks", "/journeys", "/journeys/newcomer",
+            "/journeys/newcomer/steps/hello", "/journeys/price_silent/frame", "/copy-journey",
             "/results",
         ):  # fmt: skip
             await page.goto(str(shop.server.make_url(f"/console/outreach{place}")))
@@ -84,3 +92,30 @@ async def test_a_fault_is_shown_at_its_line_and_what_is_right_is_saved(shop: Pag
     async with shop.database.read() as session:
         [version] = await session.scalars(select(JourneyVersion))
     assert version.text.endswith("# 试一下\n")
+
+
+async def test_a_step_is_written_with_a_picture_seen_on_the_phone_mended_and_saved(
+    shop: PagesShop,
+) -> None:
+    async with signed_in(shop, PHONE) as page:
+        await page.goto(str(shop.server.make_url("/console/outreach/journeys/parcel_arrived")))
+        await page.click("#step-fit >> text=编辑")
+        words = '[id="c0.0.text"]'
+        await page.fill(words, "收到啦？")
+        await page.press(words, "End")
+        await page.click("button[data-insert='{shop_name}']")
+        await page.wait_for_selector(".phone-bubble >> text=/收到啦？[^{]/")
+        picture = {"name": "试穿.png", "mimeType": "image/png", "buffer": PICTURE}
+        await page.set_input_files("[data-upload='c0.0.image.0']", picture)
+        await page.wait_for_selector(".picture-row img")
+        assert await page.locator(".of-event").first.is_hidden()
+        await page.fill("#late", "9999999")
+        await page.click("#save")
+        await page.wait_for_selector("#e-late")
+        await page.fill("#late", "24")
+        await page.click("#save")
+        await page.wait_for_selector("text=已保存")
+        await page.wait_for_selector("#step-fit .thumbs img")
+    kept = await shop.bot.journeys.text("parcel_arrived")
+    assert 'text: "收到啦？{shop_name}"' in kept
+    assert "/试穿.png" in kept

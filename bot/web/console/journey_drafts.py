@@ -23,6 +23,7 @@ from scheduler.reading.rewriting import entry_of, rewritten
 _QUOTED = re.compile(r"「([a-z_]+)」")
 _LATIN = re.compile(r"[a-z]{2}|[{}]")
 _VERSIONED = re.compile(r"_v\d+$")
+_EMPTY = "太少或是空的"
 _DAY, _HOUR = 24 * 60, 60
 
 Step = dict[str, Any]
@@ -171,6 +172,8 @@ def fault_of(problem: Problem) -> str:
         return f"「{words.get(f'field.{found[1]}', found[1])}」"
 
     fault, mend = _QUOTED.sub(label, problem.fault), problem.mend
+    if fault.endswith(_EMPTY):
+        return f"请填写{fault.removesuffix(_EMPTY)}"
     told = mend.startswith("是不是想写") or not _LATIN.search(mend)
     return f"{fault}：{mend}" if mend and told else fault
 

@@ -10,11 +10,11 @@ from bot.outreach.plans import PERSONAL
 from bot.web.console.desk import Desk
 from bot.web.console.journey_cards import picture_address
 from bot.web.console.journey_content_fields import Piece
+from bot.web.console.journey_rehearsal import sample_values
 from bot.web.console.plain_fields import Fields
 from bot.web.keys import VARIABLES
 from scheduler import StepKind
-from scripts_library import RenderingError
-from scripts_library.variables import render
+from scripts_library import ScriptLibraryError, render
 
 _UNKNOWN_TO_MANY = {
     StepKind.MOMENT: PERSONAL,
@@ -46,16 +46,13 @@ def said_by(request: web.Request, here: Desk, fields: Fields, piece: Piece) -> S
     if says != "own":
         script = piece.of(fields, "script" if says == "script" else "script_tags")
         return Said(kind, guide, script=script if says != "none" else "", todo=todo)
-    values = dict(request.app[VARIABLES]) | {
-        "customer_name": here.words("sample.customer"),
-        "guide_name": guide,
-    }
+    values = sample_values(request, here)
     for name in _UNKNOWN_TO_MANY.get(kind, ()):  # type: ignore[call-overload]
         values.pop(name, None)
     try:
         text = render(piece.of(fields, "text").strip(), values)
         problem = ""
-    except (RenderingError, ValueError) as error:
+    except ScriptLibraryError as error:
         text, problem = "", str(error)
     return Said(
         kind=kind,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,9 +11,10 @@ from aiohttp import web
 from bot.outreach.journey_preview import Preview, preview
 from bot.web.console.desk import Desk, desk
 from bot.web.console.outreach_desk import segment_label, short_day, why
-from bot.web.keys import CLOCK, JOURNEYS, SETTINGS
+from bot.web.keys import CLOCK, JOURNEYS, SETTINGS, VARIABLES
 from scheduler import Journey
 from scheduler.preview import Row
+from scripts_library import ScriptLibraryError, render
 
 DAYS = (7, 14, 30, 60)
 
@@ -63,13 +65,22 @@ async def rehearsed(
         days=int(days) if days in map(str, DAYS) else DAYS[0],
         **what,
     )
-    return _rehearsed(desk(request), shown)
+    here = desk(request)
+    return _rehearsed(here, shown, sample_values(request, here))
 
 
-def _rehearsed(here: Desk, shown: Preview) -> Rehearsed:
+def sample_values(request: web.Request, here: Desk) -> dict[str, str]:
+    """What variables become for a sample customer and guide."""
+    return dict(request.app[VARIABLES]) | {
+        "customer_name": here.words("sample.customer"),
+        "guide_name": here.words("sample.guide"),
+    }
+
+
+def _rehearsed(here: Desk, shown: Preview, values: Mapping[str, str]) -> Rehearsed:
     days: dict[int, list[Shown]] = {}
     for row in shown.rows:
-        days.setdefault(row.day, []).append(_line(here, row))
+        days.setdefault(row.day, []).append(_line(here, row, values))
     return Rehearsed(
         shown.journey,
         shown.segment,
@@ -81,12 +92,12 @@ def _rehearsed(here: Desk, shown: Preview) -> Rehearsed:
     )
 
 
-def _line(here: Desk, row: Row) -> Shown:
+def _line(here: Desk, row: Row, values: Mapping[str, str]) -> Shown:
     touch, content = row.touch, row.content
     way = here.words(f"way.{touch.way}") if touch.way and str(touch.way) != str(touch.kind) else ""
     said = content.as_dict() if content else {}
     extras = [("link", str(said["link"]["title"]))] if "link" in said else []
-    extras += [("image", str(image)) for image in said.get("images", ())]
+    extras += [("image", str(image).rsplit("/", 1)[-1]) for image in said.get("images", ())]
     extras += [("app", str(said["miniprogram"]["title"]))] if "miniprogram" in said else []
     return Shown(
         step=touch.step,
@@ -96,10 +107,18 @@ def _line(here: Desk, row: Row) -> Shown:
         kind=touch.kind,
         way=way,
         purpose=row.purpose,
-        text=str(said.get("text") or (content.summary() if content else "")),
+        text=_filled(str(said.get("text") or (content.summary() if content else "")), values),
         extras=extras,
         note=str(said.get("todo") or said.get("note") or ""),
         variant=touch.variant or "",
         skipped=why(here.words, touch.rule) if row.skipped_by and touch.rule else "",
         quota=row.quota,
     )
+
+
+def _filled(text: str, values: Mapping[str, str]) -> str:
+    """With sample values; as it is written where a value is missing."""
+    try:
+        return render(text, values)
+    except ScriptLibraryError:
+        return text
