@@ -11,13 +11,16 @@ from dataclasses import replace
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from bot.clock import SystemClock
-from bot.commands.speaking import Json, say, say_json, say_table
+from bot.commands.speaking import Json, fail, say, say_json, say_table
 from bot.settings import NluSettings, Settings, load_settings
+
+if TYPE_CHECKING:
+    from intents.training_data import TrainingData
 
 
 def add_to(app: typer.Typer) -> None:
@@ -28,11 +31,20 @@ def add_to(app: typer.Typer) -> None:
 
 def train(
     force: Annotated[bool, typer.Option("--force", help="数据没有变也重新训练")] = False,
+    check: Annotated[
+        bool, typer.Option("--check", help="不训练，只检查语料：指出文件、行和改法")
+    ] = False,
+    suspects: Annotated[
+        bool,
+        typer.Option("--suspects", help="同 --check，再列出像是标错意图的例句（要几分钟）"),
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """训练内置的语义理解模型；数据没有变时直接使用上次的结果。
 
     例：wecom-bot train
+
+    例：wecom-bot train --check
     """
     from intents import load_or_train
     from intents.builtin.model_store import data_hash, model_path
@@ -40,6 +52,9 @@ def train(
     settings = load_settings().nlu
     started = time.monotonic()
     sources = asyncio.run(_sources(settings))
+    if check or suspects:
+        _check_data(sources, suspects=suspects, as_json=as_json)
+        return
     load_or_train(settings.model_dir, sources=sources, force=force)
     if settings.semantic:
         from bot.nlu import second_opinion
@@ -52,6 +67,35 @@ def train(
     else:
         size = path.stat().st_size / 2**20
         say(f"模型已就绪：{path}（{size:.1f} MB，{seconds} 秒）")
+
+
+def _check_data(sources: Sequence[Path], *, suspects: bool, as_json: bool) -> None:
+    """All faults at once; then, if asked for, examples that the others speak against."""
+    from intents import load_training_data
+    from intents.training_data import check_training_data
+
+    faults = [str(one) for one in check_training_data(sources)]
+    doubtful = [] if faults or not suspects else _suspects(load_training_data(sources))
+    if as_json:
+        say_json({"problems": faults, "suspects": doubtful})
+    else:
+        for fault in faults:
+            say(fault)
+        for one in doubtful:
+            say(f"像是标错了：“{one['text']}” 标的是 {one['intent']}，更像 {one['rather']}")
+        if not faults:
+            say(f"检查通过：{len(load_training_data(sources).examples)} 条例句")
+    if faults:
+        raise typer.Exit(fail(f"{len(faults)} 处需要修改"))
+
+
+def _suspects(data: TrainingData) -> list[dict[str, str]]:
+    from intents.builtin.cross_validation import suspects
+
+    return [
+        {"text": one.text, "intent": one.truth, "rather": one.understanding.intent}
+        for one in suspects(data)
+    ]
 
 
 async def _sources(settings: NluSettings) -> Sequence[Path]:

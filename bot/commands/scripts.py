@@ -44,6 +44,8 @@ def check(path: Folder = None, as_json: Json = False) -> None:
     target = path or catalogue_folder(settings)
     problems = check_catalogue(target, **_vocabulary(settings))
     advice = [] if problems else _advice(settings, target)
+    if not problems and path is None:
+        advice += _gaps(settings, target)
     if as_json:
         say_json({"problems": [str(one) for one in problems], "advice": advice})
     else:
@@ -211,6 +213,24 @@ def _stage_labels() -> dict[str, str]:
     from bot.customers.funnel import load_funnel
 
     return {stage.name: stage.zh for stage in load_funnel().stages}
+
+
+def _gaps(settings: Settings, path: Path) -> list[str]:
+    """Intents to which the whole library has no answer, or only one."""
+    from bot.customers.funnel import load_funnel
+    from intents import load_taxonomy
+    from scripts_library import coverage, load_catalogue
+
+    taxonomy = load_taxonomy()
+    scripts = load_catalogue(path, **_vocabulary(settings))
+    report = coverage(scripts, taxonomy.names, load_funnel().names)
+    labels = intent_labels()
+    missing = set(report.uncovered_intents)
+    return [
+        f"意图「{labels[intent]}」（{intent}）"
+        + ("一条话术也没有" if intent in missing else "只有一条话术，客户再问就只能重复")
+        for intent in report.thin_intents(2)
+    ]
 
 
 def _advice(settings: Settings, path: Path) -> list[str]:

@@ -391,3 +391,24 @@ def test_wrong_usage_is_said_in_chinese(
         cli.main()
     assert ended.value.code == code
     assert said in capsys.readouterr().err
+
+
+def test_train_check_names_all_faults_and_trains_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("a.yml").write_text('version: "3.1"\nnlu:\n- intent: greet\n  examples: [\n')
+    Path("b.yml").write_text(
+        'version: "3.1"\nnlu:\n- intent: nonsense\n  examples: |\n    - 你好\n'
+    )
+    monkeypatch.setenv("BOT_NLU__DATA", '["a.yml", "b.yml"]')
+    monkeypatch.setenv("BOT_DATABASE__URL", f"sqlite+aiosqlite:///{tmp_path / 'bot.db'}")
+    monkeypatch.setattr(sys, "argv", ["wecom-bot", "train", "--check"])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    told = capsys.readouterr()
+    assert ended.value.code == 1
+    assert "a.yml:5" in told.out
+    assert "nonsense" in told.out
+    assert "2 处需要修改" in told.err
+    assert not list(tmp_path.rglob("*.joblib"))

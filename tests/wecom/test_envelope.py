@@ -204,18 +204,3 @@ def _negative(name: str) -> dict[str, Any]:
     vector = next(one for one in VECTORS["negative"] if one["name"] == name)
     base = next((one for one in _GOOD if one["name"] == vector.get("based_on")), {})
     return {**base, **vector}
-
-
-@needs_vectors
-def test_jsapi_vectors() -> None:
-    from bot.wecom.jssdk import sign_page
-
-    assert VECTORS is not None
-    for vector in VECTORS["jsapi_signature"]:
-        signature = sign_page(
-            ticket=vector["jsapi_ticket"],
-            nonce=vector["noncestr"],
-            timestamp=int(vector["timestamp"]),
-            url=vector["url"],
-        )
-        assert signature == vector["signature"]

@@ -5,7 +5,6 @@ from aiolimiter import AsyncLimiter
 
 from bot.errors import RetryLater
 from bot.wecom.endpoints import is_repeatable
-from bot.wecom.jssdk import sign_page
 from bot.wecom.limits import Limiter
 
 
@@ -56,11 +55,3 @@ async def test_each_api_is_paced_by_itself() -> None:
         await limiter.wait(api)
     paced: AsyncLimiter = limiter._limiters["a"]
     assert not paced.has_capacity()
-
-
-def test_the_signed_page_ends_at_the_hash() -> None:
-    def signed(url: str) -> str:
-        return sign_page(ticket="t", nonce="n", timestamp=1, url=url)
-
-    assert signed("https://a/b?x=1#top") == signed("https://a/b?x=1")
-    assert signed("https://a/b?x=1") != signed("https://a/b?x=2")
