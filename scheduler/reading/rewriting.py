@@ -40,7 +40,14 @@ def rewritten(text: str, entry: Mapping[str, Any]) -> str:
         changed = _in_place(text, wanted)
     except (_Unplaced, yaml.YAMLError):
         changed = ""
-    return changed if entry_of(changed) == wanted else written(wanted)
+    return changed if _reads_as(entry_of(changed), wanted) else written(wanted)
+
+
+def _reads_as(entry: dict[str, Any] | None, wanted: dict[str, Any]) -> bool:
+    """Whether both say the same; of segments the order counts, too."""
+    return entry == wanted and list(entry.get("segments") or ()) == list(
+        wanted.get("segments") or ()
+    )
 
 
 def written(entry: Mapping[str, Any]) -> str:
@@ -100,7 +107,7 @@ class _Patch:
             elif old[name] != new[name]:
                 yield from self._entry(key, value, old[name], new[name], indent)
         for before, group in itertools.groupby(
-            (name for name in new if name not in old), lambda name: _before(name, keys)
+            (name for name in new if name not in old), lambda name: _before(name, keys, list(new))
         ):
             _, value = node.value[before]
             lines = (written_entry(name, new[name], indent) for name in group)
@@ -206,11 +213,18 @@ def _end(node: yaml.Node, text: str) -> int:
     return end
 
 
-def _before(name: str, keys: Sequence[str]) -> int:
-    """Beside which key a new one goes: the last of those that are usually written before it."""
-    rank = _ORDER.get(name, len(_ORDER))
-    usual = [place for place, key in enumerate(keys) if _ORDER.get(key, len(_ORDER)) < rank]
-    return usual[-1] if usual else len(keys) - 1
+def _before(name: str, keys: Sequence[str], wanted: Sequence[str]) -> int:
+    """Behind which key a new one goes: the last of those that are usually written before it.
+
+    Names that are the shop's own, as those of segments are, follow the order that is wanted.
+    """
+    if name in _ORDER:
+        usual = [n for n, key in enumerate(keys) if _ORDER.get(key, len(_ORDER)) < _ORDER[name]]
+        return usual[-1] if usual else len(keys) - 1
+    ahead = [key for key in wanted[: wanted.index(name)] if key in keys]
+    if not ahead:
+        raise _Unplaced
+    return keys.index(ahead[-1])
 
 
 def _ids(items: list[Any]) -> list[str] | None:

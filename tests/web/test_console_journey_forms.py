@@ -213,3 +213,31 @@ async def test_a_journey_is_made_from_another_and_waits(shop: PagesShop, browser
     assert made.headers["Location"].startswith(f"{LIST}/newcomer_2")
     new = await journey(shop, "newcomer_2")
     assert (new.enabled, new.journey and new.journey.name) == (False, "秋天的新朋友")
+
+
+async def test_a_segment_comes_with_words_for_every_step_before_whoever_takes_the_rest(
+    shop: PagesShop, browser: Guide
+) -> None:
+    path = f"{NEW}/frame"
+    fields = await form(browser, path, "frame-form")
+    fields |= {"new.zh": "老师", "new.tags": "老师、教师", "new.like": "women"}
+    assert await sent(browser, path, fields) == ""
+    kept = await journey(shop, "newcomer")
+    assert kept.journey is not None
+    names = [one.name for one in kept.journey.segments]
+    assert names == ["mothers", "women", "segment_1", "home"]
+    assert kept.journey.segment_of(["教师"]) == "segment_1"
+    for step in kept.journey.steps:
+        arm = step.variants[0].name if step.variants else None
+        assert step.content_for("segment_1", arm) == step.content_for("women", arm)
+    assert "# —— 第 2 天 了解你" in await shop.bot.journeys.text("newcomer")
+    fields = await form(browser, path, "frame-form") | {"s.segment_1.gone": "1"}
+    assert await sent(browser, path, fields) == ""
+    assert entry_of(await shop.bot.journeys.text("newcomer")) == entry_of(
+        await shop.bot.journeys.text("newcomer", 0)
+    )
+    first = await form(browser, f"{CARE}/frame", "frame-form")
+    assert await sent(browser, f"{CARE}/frame", first | {"new.zh": "宝妈"}) == ""
+    care = (await journey(shop, "parcel_arrived")).journey
+    assert care is not None
+    assert [one.zh for one in care.segments] == ["宝妈", "其他客户"]

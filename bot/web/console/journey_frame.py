@@ -24,11 +24,12 @@ from bot.web.console.journey_frame_fields import (
     with_triggers,
 )
 from bot.web.console.journey_rehearsal import rehearsed
+from bot.web.console.journey_segments import new_fields, with_segments
 from bot.web.console.known_names import KnownNames, known_names
 from bot.web.console.outreach_desk import outreach_page
 from bot.web.console.plain_fields import Fields
 from bot.web.console.shell import form_of, went
-from scheduler import TriggerKind
+from scheduler import Problem, TriggerKind
 
 _UNSAVED = ("csrf", "do", "seen", "change")
 
@@ -74,7 +75,7 @@ async def _save(request: web.Request, sheet: Sheet) -> bool:
         return False
     note = sheet.form.get("change", "").strip() or desk(request).words("frame.note")
     try:
-        await keep(request, sheet.draft, _edited(sheet), note=note)
+        await keep(request, sheet.draft, _edited(request, sheet), note=note)
     except JourneyRefused as error:
         _refused(sheet, error)
         return False
@@ -103,12 +104,13 @@ async def _meet(request: web.Request, sheet: Sheet, seen: int) -> None:
             target[name] = theirs
 
 
-def _edited(sheet: Sheet) -> dict[str, Any]:
-    return frame_of(sheet.fields, sheet.draft.entry)
+def _edited(request: web.Request, sheet: Sheet) -> dict[str, Any]:
+    everybody = desk(request).words("step.others.name")
+    return with_segments(sheet.fields, frame_of(sheet.fields, sheet.draft.entry), everybody)
 
 
 async def _check(request: web.Request, sheet: Sheet) -> None:
-    text = await asyncio.to_thread(sheet.draft.rewritten, _edited(sheet))
+    text = await asyncio.to_thread(sheet.draft.rewritten, _edited(request, sheet))
     try:
         await rehearsed(request, text=text, journey=sheet.draft.id)
     except JourneyRefused as error:
@@ -123,7 +125,15 @@ def _refused(sheet: Sheet, error: JourneyRefused) -> None:
         if name and name not in sheet.errors:
             sheet.errors[name] = fault_of(problem)
         else:
-            sheet.others.append(fault_of(problem))
+            sheet.others.append(_where(sheet, problem) + fault_of(problem))
+
+
+def _where(sheet: Sheet, problem: Problem) -> str:
+    """The step that a fault is about."""
+    match problem.path:
+        case ("steps", int(place), *_) if place < len(sheet.draft.steps):
+            return f"「{sheet.draft.steps[place].get('purpose', '')}」"
+    return ""
 
 
 async def _page(request: web.Request, sheet: Sheet) -> web.Response:
@@ -133,7 +143,7 @@ async def _page(request: web.Request, sheet: Sheet) -> web.Response:
         request,
         "outreach_frame.html",
         tab="journeys",
-        f=known.labelled(sheet.fields, _event_fields(sheet.fields)),
+        f=new_fields(sheet.fields) | known.labelled(sheet.fields, _event_fields(sheet.fields)),
         errors=sheet.errors,
         others=sheet.others,
         theirs=known.labelled(sheet.theirs, _event_fields(sheet.fields)),
@@ -150,7 +160,9 @@ async def _page(request: web.Request, sheet: Sheet) -> web.Response:
         weekdays=[
             (str(day), say("calendar.weekday", day=say(f"day.{day}"))) for day in range(1, 8)
         ],
-        segments=list(segments_in(draft.entry)),
+        segments={
+            name: str(one.get("zh", name)) for name, one in segments_in(draft.entry).items()
+        },
         stages_of=lambda prefix: _stages(known, f"{prefix}stage."),
         exit_stages=_stages(known, "exit.stage."),
         tag_picks=[(name, name) for name in known.tags],
