@@ -71,7 +71,7 @@ async def rehearsed(
 
 def sample_values(request: web.Request, here: Desk) -> dict[str, str]:
     """What variables become for a sample customer and guide."""
-    return dict(request.app[VARIABLES]) | {
+    return request.app[VARIABLES] | {
         "customer_name": here.words("sample.customer"),
         "guide_name": here.words("sample.guide"),
     }
