@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
+from bot.commands.opening import opened
 from bot.commands.speaking import Json, say, say_json, say_table
-from bot.errors import BadRequest, SettingsError
+from bot.errors import BadRequest
 from bot.file_faults import file_fault
 from bot.settings import Settings, load_settings
 
@@ -179,39 +180,16 @@ async def _channels(
     settings: Settings, *, online: bool = True
 ) -> AsyncIterator[tuple[Channels, aiohttp.ClientSession]]:
     """The room of channels without a server around it."""
-    import aiohttp
-
-    from bot import loggers
-    from bot.clock import SystemClock
-    from bot.commands.serve import known_secrets
     from bot.customers.channel_codes import ChannelCodes
     from bot.customers.channels import Channels
-    from bot.delivery.tokens import StoredTokens
     from bot.shop import shop_variables
-    from bot.store.database import Database
-    from bot.store.migrate import upgrade
-    from bot.wecom.client import WeComClient
 
-    if online and not (settings.wecom.corp_id and settings.wecom.secret.get_secret_value()):
-        raise SettingsError(
-            "还没有设置 wecom.corp_id 或 wecom.secret：请写进 config.yml 或环境变量"
+    async with opened(settings, online=online) as here:
+        channels = Channels(
+            here.database,
+            ChannelCodes(here.client, here.clock),
+            here.clock,
+            zone=settings.shop.zone,
+            variables=shop_variables(settings.shop),
         )
-    quiet = settings.logging.model_copy(update={"level": "WARNING"})
-    loggers.configure(quiet, secrets=known_secrets(settings))
-    clock, database = SystemClock(), Database(settings.database.url)
-    try:
-        await upgrade(database)
-        async with aiohttp.ClientSession() as http:
-            client = WeComClient(settings.wecom, http, shared=StoredTokens(database), clock=clock)
-            yield (
-                Channels(
-                    database,
-                    ChannelCodes(client, clock),
-                    clock,
-                    zone=settings.shop.zone,
-                    variables=shop_variables(settings.shop),
-                ),
-                http,
-            )
-    finally:
-        await database.close()
+        yield channels, here.http

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from bot.commands.opening import opened_database
 from bot.commands.speaking import say
 from bot.settings import load_settings
 
 if TYPE_CHECKING:
-    from bot.store.database import Database
+    pass
 
 app = typer.Typer(help="工作台账号", no_args_is_help=True)
 
@@ -47,31 +46,16 @@ def add(
 
 
 async def _reset(name: str) -> str:
-    from bot.clock import SystemClock
     from bot.web.console.accounts import reset_password
 
-    async with _database() as database:
-        return await reset_password(database, SystemClock(), name)
+    async with opened_database(load_settings()) as (database, clock):
+        return await reset_password(database, clock, name)
 
 
 async def _add(name: str, *, operator: bool) -> str:
-    from bot.clock import SystemClock
     from bot.store.tables import ConsoleRole
     from bot.web.console.accounts import add_account
 
     role = ConsoleRole.OPERATOR if operator else ConsoleRole.GUIDE
-    async with _database() as database:
-        return await add_account(database, SystemClock(), name, role)
-
-
-@asynccontextmanager
-async def _database() -> AsyncIterator[Database]:
-    from bot.store.database import Database
-    from bot.store.migrate import upgrade
-
-    database = Database(load_settings().database.url)
-    try:
-        await upgrade(database)
-        yield database
-    finally:
-        await database.close()
+    async with opened_database(load_settings()) as (database, clock):
+        return await add_account(database, clock, name, role)

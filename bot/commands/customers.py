@@ -12,16 +12,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from bot.commands.opening import opened, opened_database
 from bot.commands.speaking import Json, say, say_json, say_table
-from bot.errors import BadRequest, SettingsError
+from bot.errors import BadRequest
 from bot.file_faults import file_fault
-from bot.settings import Settings, load_settings
+from bot.settings import load_settings
 
 if TYPE_CHECKING:
-    from bot.clock import Clock
     from bot.customers.contacts import Contacts
     from bot.customers.sync_journey import SyncReport
-    from bot.store.database import Database
 
 customer = typer.Typer(help="一位客户：导出资料、删除资料、转给另一位导购", no_args_is_help=True)
 tags = typer.Typer(help="客户标签：补建标签、预览自动标签", no_args_is_help=True)
@@ -190,14 +189,14 @@ def preview_command(as_json: Json = False) -> None:
 async def _export(external_userid: str) -> dict[str, Any]:
     from bot.customers.personal_data import PersonalData
 
-    async with _database(load_settings()) as (database, clock):
+    async with opened_database(load_settings()) as (database, clock):
         return await PersonalData(database, clock).export(external_userid)
 
 
 async def _erase(external_userid: str, reason: str) -> dict[str, int]:
     from bot.customers.personal_data import PersonalData
 
-    async with _database(load_settings()) as (database, clock):
+    async with opened_database(load_settings()) as (database, clock):
         return await PersonalData(database, clock).erase(external_userid, by=_BY, reason=reason)
 
 
@@ -245,56 +244,29 @@ async def _preview() -> list[dict[str, Any]]:
 
 
 @asynccontextmanager
-async def _database(settings: Settings) -> AsyncIterator[tuple[Database, Clock]]:
-    from bot.clock import SystemClock
-    from bot.store.database import Database
-    from bot.store.migrate import upgrade
-
-    database = Database(settings.database.url)
-    try:
-        await upgrade(database)
-        yield database, SystemClock()
-    finally:
-        await database.close()
-
-
-@asynccontextmanager
 async def _contacts(*, online: bool = True) -> AsyncIterator[Contacts]:
     """The room of contacts without a server around it."""
-    import aiohttp
-
-    from bot import loggers
-    from bot.commands.serve import known_secrets
     from bot.customers.contacts import Contacts
     from bot.customers.funnel import load_funnel
-    from bot.delivery.tokens import StoredTokens
     from bot.groups.groups import group_sync
     from bot.store.claims import release_dead_leases, worker_name
-    from bot.wecom.client import WeComClient
     from intents import load_taxonomy
 
-    settings = load_settings()
-    if online and not (settings.wecom.corp_id and settings.wecom.secret.get_secret_value()):
-        raise SettingsError(
-            "还没有设置 wecom.corp_id 或 wecom.secret：请写进 config.yml 或环境变量"
-        )
-    quiet = settings.logging.model_copy(update={"level": "WARNING"})
-    loggers.configure(quiet, secrets=known_secrets(settings))
-    taxonomy, name = load_taxonomy(), worker_name()
-    async with _database(settings) as (database, clock), aiohttp.ClientSession() as http:
-        async with database.write() as session:
+    settings, taxonomy, name = load_settings(), load_taxonomy(), worker_name()
+    async with opened(settings, online=online) as here:
+        async with here.database.write() as session:
             await release_dead_leases(session, by=name)
-        client = WeComClient(settings.wecom, http, shared=StoredTokens(database), clock=clock)
+        sync = group_sync(
+            here.database, here.client, here.clock, settings.groups, zone=settings.shop.zone
+        )
         yield Contacts(
-            database,
-            client,
-            clock,
+            here.database,
+            here.client,
+            here.clock,
             settings,
             load_funnel(),
             name=name,
             intents=taxonomy.names,
             labels={intent.name: intent.zh for intent in taxonomy.intents},
-            groups=group_sync(
-                database, client, clock, settings.groups, zone=settings.shop.zone
-            ).read_all,
+            groups=sync.read_all,
         )

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from bot.commands.opening import opened_database
 from bot.commands.speaking import Json, say, say_json, say_table
 from bot.errors import BadRequest
 from bot.settings import load_settings
@@ -76,14 +77,7 @@ async def _retry(rows: list[tuple[str, int]]) -> None:
 
 @asynccontextmanager
 async def _dead_letters() -> AsyncIterator[DeadLetters]:
-    from bot.clock import SystemClock
     from bot.delivery.dead_letters import DeadLetters
-    from bot.store.database import Database
-    from bot.store.migrate import upgrade
 
-    database = Database(load_settings().database.url)
-    try:
-        await upgrade(database)
-        yield DeadLetters(database, SystemClock())
-    finally:
-        await database.close()
+    async with opened_database(load_settings()) as (database, clock):
+        yield DeadLetters(database, clock)

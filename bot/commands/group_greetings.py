@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from bot.commands.opening import opened
 from bot.commands.speaking import Json, say, say_json, say_table
-from bot.errors import BadRequest, SettingsError, Unprocessable
+from bot.errors import BadRequest, Unprocessable
 from bot.file_faults import file_fault
 from bot.settings import load_settings
 
@@ -173,44 +174,24 @@ def _checked(model: Any, wanted: dict[str, Any]) -> Any:
 @asynccontextmanager
 async def _groups(*, online: bool = True) -> AsyncIterator[Groups]:
     """The room of groups without a server around it."""
-    import aiohttp
-
-    from bot import loggers
-    from bot.clock import SystemClock
-    from bot.commands.serve import known_secrets
     from bot.customers.greeting_media import GreetingMedia
     from bot.delivery.media import MediaLibrary
-    from bot.delivery.tokens import StoredTokens
     from bot.groups.groups import Groups
     from bot.shop import catalogue_folder, shop_variables
-    from bot.store.database import Database
-    from bot.store.migrate import upgrade
-    from bot.wecom.client import WeComClient
 
     settings = load_settings()
-    if online and not (settings.wecom.corp_id and settings.wecom.secret.get_secret_value()):
-        raise SettingsError(
-            "还没有设置 wecom.corp_id 或 wecom.secret：请写进 config.yml 或环境变量"
+    async with opened(settings, online=online) as here:
+        folder = catalogue_folder(settings)
+        media = MediaLibrary(here.database, here.client, here.clock, root=folder)
+        yield Groups(
+            here.database,
+            here.client,
+            here.clock,
+            settings.groups,
+            zone=settings.shop.zone,
+            media=GreetingMedia(media, here.clock),
+            variables=shop_variables(settings.shop),
         )
-    quiet = settings.logging.model_copy(update={"level": "WARNING"})
-    loggers.configure(quiet, secrets=known_secrets(settings))
-    clock, database = SystemClock(), Database(settings.database.url)
-    try:
-        await upgrade(database)
-        async with aiohttp.ClientSession() as http:
-            client = WeComClient(settings.wecom, http, shared=StoredTokens(database), clock=clock)
-            media = MediaLibrary(database, client, clock, root=catalogue_folder(settings))
-            yield Groups(
-                database,
-                client,
-                clock,
-                settings.groups,
-                zone=settings.shop.zone,
-                media=GreetingMedia(media, clock),
-                variables=shop_variables(settings.shop),
-            )
-    finally:
-        await database.close()
 
 
 def _plain(row: GroupTemplate) -> dict[str, Any]:

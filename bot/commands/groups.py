@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,14 +10,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from bot.commands.group_greetings import app as templates_app
+from bot.commands.opening import opened_database
 from bot.commands.speaking import Json, say, say_json, say_table
 from bot.settings import Settings, load_settings
 
 if TYPE_CHECKING:
-    from bot.clock import Clock
     from bot.groups.figures import DayOfGroups, Duplicate
     from bot.groups.listing import ListedGroup
-    from bot.store.database import Database
     from bot.store.group_tables import GroupMember, GroupMove
 
 app = typer.Typer(help="客户群：查看、分类、重复进群、增长和入群欢迎语", no_args_is_help=True)
@@ -217,7 +214,7 @@ async def _list(
     from bot.groups.listing import GroupFilter, list_groups
 
     settings = load_settings()
-    async with _database(settings) as (database, clock), database.read() as session:
+    async with opened_database(settings) as (database, clock), database.read() as session:
         since = clock.now() - timedelta(days=settings.groups.silent_days) if silent else None
         wanted = GroupFilter(segment=segment, tag=tag, owner=owner, silent_since=since)
         return await list_groups(session, wanted, limit=limit)
@@ -227,7 +224,7 @@ async def _show(chat_id: str) -> _Shown:
     from bot.groups.listing import list_members, list_moves, show_group
 
     settings = load_settings()
-    async with _database(settings) as (database, _), database.read() as session:
+    async with opened_database(settings) as (database, _), database.read() as session:
         return _Shown(
             await show_group(session, chat_id),
             await list_members(session, chat_id, limit=500),
@@ -249,7 +246,7 @@ async def _set(chat_id: str, given: dict[str, Any]) -> None:
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         raise Unprocessable(f"{first['loc'][0]} 有误：{first['msg']}") from None
-    async with _database(settings) as (database, _):
+    async with opened_database(settings) as (database, _):
         segments = Segments.load(settings.groups.segments_file)
         await GroupProfiles(database, segments).change(chat_id, patch)
 
@@ -261,7 +258,7 @@ async def _picked(chat_id: str, by: str) -> None:
 
     settings = load_settings()
     own = settings.groups
-    async with _database(settings) as (database, clock):
+    async with opened_database(settings) as (database, clock):
         tasks = GreetingTasks(
             database,
             clock,
@@ -275,7 +272,7 @@ async def _picked(chat_id: str, by: str) -> None:
 async def _duplicates(at_least: int, limit: int) -> list[Duplicate]:
     from bot.groups.figures import duplicates
 
-    async with _database(load_settings()) as (database, _), database.read() as session:
+    async with opened_database(load_settings()) as (database, _), database.read() as session:
         return await duplicates(session, at_least=at_least, limit=limit)
 
 
@@ -283,24 +280,10 @@ async def _growth(days: int, chat_id: str | None) -> list[DayOfGroups]:
     from bot.groups.figures import growth
 
     settings = load_settings()
-    async with _database(settings) as (database, clock), database.read() as session:
+    async with opened_database(settings) as (database, clock), database.read() as session:
         return await growth(
             session, now=clock.now(), zone=settings.shop.zone, days=days, chat_id=chat_id
         )
-
-
-@asynccontextmanager
-async def _database(settings: Settings) -> AsyncIterator[tuple[Database, Clock]]:
-    from bot.clock import SystemClock
-    from bot.store.database import Database
-    from bot.store.migrate import upgrade
-
-    database = Database(settings.database.url)
-    try:
-        await upgrade(database)
-        yield database, SystemClock()
-    finally:
-        await database.close()
 
 
 def _plain(row: ListedGroup) -> dict[str, Any]:

@@ -12,6 +12,7 @@ import typer
 
 from bot.clock import SystemClock
 from bot.commands.nlu import intent_labels
+from bot.commands.opening import opened_database
 from bot.commands.speaking import Json, fail, say, say_json, say_table
 from bot.errors import BadRequest, NotFound
 from bot.file_faults import file_fault
@@ -279,12 +280,6 @@ async def _active() -> list[Script]:
 @asynccontextmanager
 async def _library() -> AsyncIterator[Library]:
     from bot.dialogue.library import Library
-    from bot.store.database import Database
-    from bot.store.migrate import upgrade
 
-    database = Database(load_settings().database.url)
-    try:
-        await upgrade(database)
-        yield Library(database, SystemClock())
-    finally:
-        await database.close()
+    async with opened_database(load_settings()) as (database, clock):
+        yield Library(database, clock)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from bot.commands.opening import opened_database
 from bot.commands.speaking import Json, say, say_json, say_table
 from bot.settings import load_settings
 
@@ -177,15 +178,8 @@ async def _queue() -> list[dict[str, Any]]:
 @asynccontextmanager
 async def opened() -> AsyncIterator[Teaching]:
     """The teaching room on the configured database, brought up to date."""
-    from bot.clock import SystemClock
     from bot.dialogue.teaching import Teaching
-    from bot.store.database import Database
-    from bot.store.migrate import upgrade
     from intents import load_taxonomy
 
-    database = Database(load_settings().database.url)
-    try:
-        await upgrade(database)
-        yield Teaching(database, SystemClock(), load_taxonomy())
-    finally:
-        await database.close()
+    async with opened_database(load_settings()) as (database, clock):
+        yield Teaching(database, clock, load_taxonomy())

@@ -67,6 +67,20 @@ def below(before: Place | None, kind: str, at: Any, row_id: Any) -> Any:
     return or_(at < before.at, and_(at == before.at, row_id < before.id))
 
 
+async def _newest(
+    session: AsyncSession, table: Any, kind: str, who: str, before: Place | None, limit: int
+) -> Sequence[Any]:
+    """Rows that stand for one entry each, newest first."""
+    owner = table.customer if table is BehaviourEvent else table.external_userid
+    rows = await session.scalars(
+        select(table)
+        .where(owner == who, below(before, kind, table.at, table.id))
+        .order_by(table.at.desc(), table.id.desc())
+        .limit(limit)
+    )
+    return rows.all()
+
+
 _FOLLOW_WORDS = {
     "added": "添加了导购 {userid}",
     "half_added": "添加了导购 {userid}，等待通过",
@@ -83,15 +97,7 @@ _FOLLOW_WORDS = {
 async def _follows(
     session: AsyncSession, who: str, before: Place | None, limit: int
 ) -> list[Entry]:
-    rows = await session.scalars(
-        select(FollowEvent)
-        .where(
-            FollowEvent.external_userid == who,
-            below(before, "follow", FollowEvent.at, FollowEvent.id),
-        )
-        .order_by(FollowEvent.at.desc(), FollowEvent.id.desc())
-        .limit(limit)
-    )
+    rows = await _newest(session, FollowEvent, "follow", who, before, limit)
     return [
         Entry(
             Place(row.at, "follow", row.id),
@@ -155,14 +161,7 @@ async def _replies(
 async def _stages(
     session: AsyncSession, who: str, before: Place | None, limit: int
 ) -> list[Entry]:
-    rows = await session.scalars(
-        select(StageMove)
-        .where(
-            StageMove.external_userid == who, below(before, "stage", StageMove.at, StageMove.id)
-        )
-        .order_by(StageMove.at.desc(), StageMove.id.desc())
-        .limit(limit)
-    )
+    rows = await _newest(session, StageMove, "stage", who, before, limit)
     return [
         Entry(
             Place(row.at, "stage", row.id),
@@ -179,12 +178,7 @@ async def _stages(
 
 
 async def _tags(session: AsyncSession, who: str, before: Place | None, limit: int) -> list[Entry]:
-    rows = await session.scalars(
-        select(TagChange)
-        .where(TagChange.external_userid == who, below(before, "tag", TagChange.at, TagChange.id))
-        .order_by(TagChange.at.desc(), TagChange.id.desc())
-        .limit(limit)
-    )
+    rows = await _newest(session, TagChange, "tag", who, before, limit)
     return [
         Entry(
             Place(row.at, "tag", row.id),
@@ -204,15 +198,7 @@ async def _tags(session: AsyncSession, who: str, before: Place | None, limit: in
 async def _behaviour(
     session: AsyncSession, who: str, before: Place | None, limit: int
 ) -> list[Entry]:
-    rows = await session.scalars(
-        select(BehaviourEvent)
-        .where(
-            BehaviourEvent.customer == who,
-            below(before, "behaviour", BehaviourEvent.at, BehaviourEvent.id),
-        )
-        .order_by(BehaviourEvent.at.desc(), BehaviourEvent.id.desc())
-        .limit(limit)
-    )
+    rows = await _newest(session, BehaviourEvent, "behaviour", who, before, limit)
     return [
         Entry(
             Place(row.at, "behaviour", row.id),
@@ -236,12 +222,7 @@ _BEHAVIOUR_WORDS = {
 async def _opt_outs(
     session: AsyncSession, who: str, before: Place | None, limit: int
 ) -> list[Entry]:
-    rows = await session.scalars(
-        select(OptOut)
-        .where(OptOut.external_userid == who, below(before, "opt_out", OptOut.at, OptOut.id))
-        .order_by(OptOut.at.desc(), OptOut.id.desc())
-        .limit(limit)
-    )
+    rows = await _newest(session, OptOut, "opt_out", who, before, limit)
     return [
         Entry(
             Place(row.at, "opt_out", row.id),
