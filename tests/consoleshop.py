@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
 from aiohttp import ClientResponse, ClientSession, CookieJar, web
 from aiohttp.test_utils import TestServer
 from sqlalchemy import select
@@ -315,3 +316,22 @@ async def guide(server: TestServer) -> AsyncIterator[Guide]:
     """A new browser."""
     async with ClientSession(server.make_url("/"), cookie_jar=CookieJar(unsafe=True)) as session:
         yield Guide(session)
+
+
+@pytest.fixture
+async def shop(new_sqlite_url: str) -> AsyncIterator[Shop]:
+    async with open_shop(new_sqlite_url) as shop:
+        yield shop
+
+
+@pytest.fixture
+async def server(shop: Shop) -> AsyncIterator[TestServer]:
+    async with serve(shop) as server:
+        yield server
+
+
+@pytest.fixture
+async def browser(shop: Shop, server: TestServer) -> AsyncIterator[Guide]:
+    async with guide(server) as browser:
+        await browser.arrive(shop.password)
+        yield browser

@@ -11,7 +11,9 @@ from typing import Any
 
 import pytest
 from aiohttp.test_utils import TestServer
-from consoleshop import Shop, choice, open_shop, serve, understanding
+from consoleshop import Shop, choice, understanding
+from consoleshop import server as server
+from consoleshop import shop as shop
 from sqlalchemy import select
 
 from bot.store.tables import Outbound, SuggestionStatus, WorkState
@@ -29,18 +31,6 @@ pytestmark = [
 DESKTOP = {"viewport": {"width": 1440, "height": 900}}
 PHONE = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True}
 GUARD_SECONDS = 0.5
-
-
-@pytest.fixture
-async def shop(new_sqlite_url: str) -> AsyncIterator[Shop]:
-    async with open_shop(new_sqlite_url) as shop:
-        yield shop
-
-
-@pytest.fixture
-async def server(shop: Shop) -> AsyncIterator[TestServer]:
-    async with serve(shop) as server:
-        yield server
 
 
 @pytest.fixture

@@ -1,32 +1,14 @@
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-
 import pytest
 from aiohttp.test_utils import TestServer
-from consoleshop import Guide, Shop, guide, note_of, open_shop, serve
+from consoleshop import Guide, Shop, guide, note_of
+from consoleshop import browser as browser
+from consoleshop import server as server
+from consoleshop import shop as shop
 
 from bot.store.tables import SuggestionStatus
 from bot.web.console.assets import STATIC
-
-
-@pytest.fixture
-async def shop(new_sqlite_url: str) -> AsyncIterator[Shop]:
-    async with open_shop(new_sqlite_url) as shop:
-        yield shop
-
-
-@pytest.fixture
-async def server(shop: Shop) -> AsyncIterator[TestServer]:
-    async with serve(shop) as server:
-        yield server
-
-
-@pytest.fixture
-async def browser(shop: Shop, server: TestServer) -> AsyncIterator[Guide]:
-    async with guide(server) as browser:
-        await browser.arrive(shop.password)
-        yield browser
 
 
 @pytest.mark.parametrize("token", ["", "wrong", "令牌"])

@@ -2,35 +2,18 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import pytest
 from aiohttp.test_utils import TestServer
 from consoleshop import Guide, Shop, choice, guide, note_of, open_shop, serve, understanding
+from consoleshop import browser as browser
+from consoleshop import server as server
+from consoleshop import shop as shop
 from sqlalchemy import select
 
 from bot.store.tables import Conversation, Outbound, Suggestion, SuggestionStatus, WorkState
 from bot.web import keys
-
-
-@pytest.fixture
-async def shop(new_sqlite_url: str) -> AsyncIterator[Shop]:
-    async with open_shop(new_sqlite_url) as shop:
-        yield shop
-
-
-@pytest.fixture
-async def server(shop: Shop) -> AsyncIterator[TestServer]:
-    async with serve(shop) as server:
-        yield server
-
-
-@pytest.fixture
-async def browser(shop: Shop, server: TestServer) -> AsyncIterator[Guide]:
-    async with guide(server) as browser:
-        await browser.arrive(shop.password)
-        yield browser
 
 
 async def outbound(shop: Shop) -> list[Outbound]:

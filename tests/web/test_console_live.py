@@ -2,35 +2,16 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
 from typing import Any
 
-import pytest
 from aiohttp import ClientResponse
-from aiohttp.test_utils import TestServer
-from consoleshop import Guide, Shop, guide, open_shop, serve
+from consoleshop import Guide, Shop
+from consoleshop import browser as browser
+from consoleshop import server as server
+from consoleshop import shop as shop
 
 from bot.web import keys
 from bot.web.console.accounts import reset_password
-
-
-@pytest.fixture
-async def shop(new_sqlite_url: str) -> AsyncIterator[Shop]:
-    async with open_shop(new_sqlite_url) as shop:
-        yield shop
-
-
-@pytest.fixture
-async def server(shop: Shop) -> AsyncIterator[TestServer]:
-    async with serve(shop) as server:
-        yield server
-
-
-@pytest.fixture
-async def browser(shop: Shop, server: TestServer) -> AsyncIterator[Guide]:
-    async with guide(server) as browser:
-        await browser.arrive(shop.password)
-        yield browser
 
 
 async def next_event(stream: ClientResponse) -> tuple[str, Any]:

@@ -12,6 +12,8 @@ from aiohttp import ClientResponse
 from aiohttp.test_utils import TestServer
 from argon2 import PasswordHasher
 from consoleshop import NOON, Guide, Shop, guide, open_shop, serve
+from consoleshop import server as server
+from consoleshop import shop as shop
 from sqlalchemy import select
 
 from bot.clock import ManualClock
@@ -21,18 +23,6 @@ from bot.store.migrate import upgrade
 from bot.store.tables import ConsoleSession, ConsoleUser
 from bot.web.console.accounts import HASHER, ensure_first_user, new_password, reset_password
 from bot.web.console.throttle import FREE_FAILURES, LONGEST_WAIT, Throttle
-
-
-@pytest.fixture
-async def shop(new_sqlite_url: str) -> AsyncIterator[Shop]:
-    async with open_shop(new_sqlite_url) as shop:
-        yield shop
-
-
-@pytest.fixture
-async def server(shop: Shop) -> AsyncIterator[TestServer]:
-    async with serve(shop) as server:
-        yield server
 
 
 @pytest.fixture
