@@ -183,6 +183,9 @@ async def test_the_phone_shows_sample_names_and_what_could_not_be_sent(browser: 
     assert "到货了" in shown
     broken = await browser.post(path, htmx=True, **fields | {"c0.0.text": "{nobody}"})
     assert "nobody" in await broken.text()
+    asked = {"kind": "nudge", "c0.0.says": "script", "c0.0.script": "no.such"}
+    unknown = await browser.post(path, htmx=True, **asked)
+    assert "话术库里没有 no.such" in await unknown.text()
 
 
 async def test_what_begins_and_ends_is_chosen_by_what_people_call_it(
@@ -203,6 +206,20 @@ async def test_what_begins_and_ends_is_chosen_by_what_people_call_it(
                                 {"date": {"weekly": 5}}]  # fmt: skip
     assert {"stage_moved": ["won"]} in kept["exits"]
     assert kept["priority"] == 80
+
+
+async def test_forged_fields_break_no_page(shop: PagesShop, browser: Guide) -> None:
+    path = f"{NEW}/steps/hello"
+    fields = await form(browser, path)
+    for forged in (
+        {"kind": "🙂", "arms": "99", "base": "x"},
+        {"day": "1e9", "hours": "nan", "by": "hours", "late": "-1", "seen": "{"},
+        {"c0.0.says": "script", "c0.0.script": "", "a0.weight": "x", "from": "9"},
+    ):
+        for act in ("check", "save", "arm.drop.9", "image.drop.c9.9.99", "more"):
+            answer = await browser.post(path, **fields | forged | {"do": act})
+            assert answer.status == 200, (forged, act)
+    assert (await journey(shop, "newcomer")).number is None
 
 
 async def test_a_journey_is_made_from_another_and_waits(shop: PagesShop, browser: Guide) -> None:

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 from aiohttp import web
 
+from bot.dialogue.library import Library
 from bot.outreach.plans import PERSONAL
+from bot.outreach.wording import Unsayable, Wordsmith
 from bot.web.console.desk import Desk
 from bot.web.console.journey_cards import picture_address
 from bot.web.console.journey_content_fields import Piece
 from bot.web.console.journey_rehearsal import sample_values
-from bot.web.console.plain_fields import Fields
-from bot.web.keys import VARIABLES
-from scheduler import StepKind
-from scripts_library import ScriptLibraryError, render
+from bot.web.console.outreach_desk import current_plans
+from bot.web.console.plain_fields import Fields, split_words
+from bot.web.keys import CLOCK, DATABASE, SETTINGS, VARIABLES
+from scheduler import Content, StepKind
+from scripts_library import Script, ScriptLibraryError, render
 
 _UNKNOWN_TO_MANY = {
     StepKind.MOMENT: PERSONAL,
@@ -38,14 +42,29 @@ class Said:
     todo: str = ""
 
 
-def said_by(request: web.Request, here: Desk, fields: Fields, piece: Piece) -> Said:
+async def scripts_of(request: web.Request) -> dict[str, Script]:
+    """The shop's scripts by id."""
+    library = Library(request.app[DATABASE], request.app[CLOCK])
+    return {one.id: one for one in await library.index()}
+
+
+async def said_by(
+    request: web.Request,
+    here: Desk,
+    fields: Fields,
+    piece: Piece,
+    scripts: Mapping[str, Script] | None = None,
+) -> Said:
     """What a fieldset says now, whether it could be saved or not."""
     kind, guide = fields.get("kind", ""), here.words("sample.guide")
     todo = piece.of(fields, "todo")
     says = piece.of(fields, "says") or "own"
+    if says == "none":
+        return Said(kind, guide)
     if says != "own":
-        script = piece.of(fields, "script" if says == "script" else "script_tags")
-        return Said(kind, guide, script=script if says != "none" else "", todo=todo)
+        known = await scripts_of(request) if scripts is None else scripts
+        said = await _script_said(request, here, _script_asked(fields, piece, says), known)
+        return replace(said, kind=kind, todo=todo)
     values = sample_values(request, here)
     for name in _UNKNOWN_TO_MANY.get(kind, ()):  # type: ignore[call-overload]
         values.pop(name, None)
@@ -63,6 +82,36 @@ def said_by(request: web.Request, here: Desk, fields: Fields, piece: Piece) -> S
         link=_link(fields, piece),
         app=_app(fields, piece),
         todo=todo,
+    )
+
+
+def _script_asked(fields: Fields, piece: Piece, says: str) -> Content:
+    if says == "script":
+        return Content(script=piece.of(fields, "script").strip())
+    return Content(script_tags=tuple(split_words(piece.of(fields, "script_tags"))))
+
+
+async def _script_said(
+    request: web.Request, here: Desk, content: Content, scripts: Mapping[str, Script]
+) -> Said:
+    """The words of the library as they would be sent now."""
+    guide, sample = here.words("sample.guide"), here.words("sample.customer")
+    if not content.script and not content.script_tags:
+        return Said("", guide)
+    plans, settings = await current_plans(request), request.app[SETTINGS].outreach
+    values = request.app[VARIABLES]
+    wordsmith = Wordsmith(plans, settings, values)
+    try:
+        parts = wordsmith.parts(content, scripts=scripts, customer=sample, guide=guide)
+    except Unsayable as error:
+        return Said("", guide, problem=str(error))
+    images = [part["image"] for part in parts if "image" in part]
+    return Said(
+        "",
+        guide,
+        text="\n".join(part["text"] for part in parts if "text" in part),
+        pictures=tuple(picture_address(one) for one in images),
+        script="、".join(filter(None, (content.script, *content.script_tags))),
     )
 
 

@@ -32,7 +32,7 @@ from bot.web.console.journey_drafts import (
     step_at,
 )
 from bot.web.console.journey_page import purposes_of
-from bot.web.console.journey_phone import said_by, variables_for
+from bot.web.console.journey_phone import said_by, scripts_of, variables_for
 from bot.web.console.journey_rehearsal import DAYS, Rehearsed, rehearsed
 from bot.web.console.journey_step_fields import segments_of, step_fields, step_of
 from bot.web.console.known_names import known_names
@@ -41,6 +41,7 @@ from bot.web.console.plain_fields import Fields
 from bot.web.console.shell import form_of, went
 from bot.web.keys import JOURNEYS
 from scheduler import StepKind
+from scripts_library import Script
 
 EVENT_FIELDS = ("with.more", "without.more")
 _NEXT_DAY = {"base": "trigger", "by": "day"}
@@ -117,6 +118,8 @@ async def post_new(request: web.Request) -> web.StreamResponse:
 
 async def _answered(request: web.Request, sheet: Sheet) -> web.StreamResponse:
     act = sheet.form.get("do", "check")
+    if sheet.fields.get("kind") not in set(StepKind):
+        sheet.fields["kind"] = str(sheet.step.get("kind", StepKind.NUDGE.value))
     if act == "save" and await _save(request, sheet):
         return went(request, journey_path(sheet.draft.id), "saved")
     sheet.fields = with_arms(sheet.fields, act, segments_of(sheet.draft.entry))
@@ -196,6 +199,7 @@ async def _page(request: web.Request, sheet: Sheet) -> web.Response:
     segments = segments_of(draft.entry)
     labels = segment_labels(here, draft.entry, segments)
     path, known = step_path(draft.id, sheet.id), await known_names(here)
+    scripts = {} if sheet.fields.get("kind") == StepKind.MOMENT else await scripts_of(request)
     return await outreach_page(
         request,
         "outreach_step.html",
@@ -212,7 +216,8 @@ async def _page(request: web.Request, sheet: Sheet) -> web.Response:
         path=f"{journey_path(draft.id)}/new-step" if sheet.new else path,
         seen=draft.number,
         enabled=draft.shelved.enabled,
-        pieces=_shown_pieces(request, here, sheet, labels),
+        pieces=await _shown_pieces(request, here, sheet, labels, scripts),
+        scripts=[(one.id, one.title) for one in scripts.values()],
         labels=labels,
         kinds=_kinds(sheet.fields.get("kind", "")),
         earlier=_earlier(draft, sheet.id),
@@ -230,8 +235,12 @@ async def _page(request: web.Request, sheet: Sheet) -> web.Response:
     )
 
 
-def _shown_pieces(
-    request: web.Request, here: Desk, sheet: Sheet, labels: Mapping[str, str]
+async def _shown_pieces(
+    request: web.Request,
+    here: Desk,
+    sheet: Sheet,
+    labels: Mapping[str, str],
+    scripts: Mapping[str, Script],
 ) -> list[tuple[Any, str, list[str], Any]]:
     """Each fieldset with its label, its pictures and one row more, and the phone beside it."""
     return [
@@ -239,7 +248,7 @@ def _shown_pieces(
             piece,
             labels[piece.segment],
             piece.images(sheet.fields),
-            said_by(request, here, sheet.fields, piece),
+            await said_by(request, here, sheet.fields, piece, scripts),
         )
         for piece in pieces_of(sheet.fields, list(labels))
     ]
@@ -284,7 +293,7 @@ async def phone(request: web.Request) -> web.Response:
     wanted = request.query.get("piece", "")
     for piece in pieces_of(fields, segments_of(draft.entry)):
         if piece.prefix == wanted:
-            said = said_by(request, desk(request), fields, piece)
+            said = await said_by(request, desk(request), fields, piece)
             return page(request, "_journey_phone.html", said=said)
     raise NotFound("没有这一栏，请刷新")
 

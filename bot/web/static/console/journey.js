@@ -47,9 +47,17 @@
     }
   });
 
-  document.addEventListener("htmx:afterSwap", function () {
+  /* After a check the eye goes to what is wrong, or to the rehearsal where it is not in sight. */
+  document.addEventListener("htmx:afterSettle", function (event) {
     var told = document.querySelector("#editing > [role=alert]");
-    if (told) { told.scrollIntoView({ block: "center" }); }
+    var aside = document.querySelector(".sheet-side");
+    var sent = event.detail.requestConfig && event.detail.requestConfig.formData;
+    if (event.detail.target.id !== "editing" && event.detail.elt.id !== "editing") { return; }
+    if (told) {
+      told.scrollIntoView({ block: "center" });
+    } else if (aside && sent && sent.get("do") === "check" && window.innerWidth <= 1100) {
+      aside.scrollIntoView({ block: "start" });
+    }
   });
   document.addEventListener("htmx:beforeOnLoad", function (event) {
     if (event.detail.xhr.getResponseHeader("HX-Redirect")) { leaving = true; }
