@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from datetime import date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from sqlalchemy import Select, and_, func, or_, select
+from sqlalchemy import Select, and_, exists, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
@@ -15,9 +15,9 @@ from bot.customers.follows import JOINED, FollowState
 from bot.outreach.people import has_left
 from bot.outreach.planning import TURN
 from bot.outreach.plans import Plans
-from bot.store.contact_tables import Follow, TagJob
+from bot.store.contact_tables import CorpTag, Follow, FollowTag, TagJob
 from bot.store.database import Database
-from bot.store.outreach_tables import CohortMember
+from bot.store.outreach_tables import CohortMember, CohortTag
 from bot.store.tables import WorkState
 from scheduler import Cohort, cohort_of
 
@@ -48,6 +48,7 @@ class CohortMending:
         await self._each(self._untagged(now), self._tag_again, now)
         if self._looked_at is None or abs(now - self._looked_at) >= _NOW_AND_THEN:
             await self._each(_lost(), self._by_another, now)
+            await self._each(_still_tagged(now), self._take_off, now)
             self._looked_at = now
 
     async def _each(self, wanted: Wanted, mend: _Mend, now: datetime) -> None:
@@ -96,7 +97,7 @@ class CohortMending:
         job.state, job.finished_at, job.error = WorkState.FAILED, now, "改到后一批"
         await self._book.put_in(session, journey, cohort, member, now)
         if tried and cohort.key != before:
-            await self._book.take_off(session, member, before, now)
+            await self._book.take_off(session, member, before, because="改到后一批", now=now)
 
     def _cohort_now(self, member: CohortMember, now: datetime) -> Cohort:
         _, segment, day = member.cohort.split(":")
@@ -117,6 +118,38 @@ class CohortMending:
         member.userid = userid
         cohort = Cohort(journey.id, segment, joined)
         await self._book.put_in(session, journey, cohort, member, now)
+
+    async def _take_off(
+        self, session: AsyncSession, member: CohortMember, tag_id: str, now: datetime
+    ) -> None:
+        await self._book.take_off(session, member, member.cohort, because="已离开旅程", now=now)
+
+
+def _still_tagged(now: datetime) -> Wanted:
+    """Members who left, whose tag is on all the same: it came later, or WeCom was in trouble."""
+    waits = exists().where(
+        TagJob.userid == CohortMember.userid,
+        TagJob.external_userid == CohortMember.external_userid,
+        TagJob.state == WorkState.READY,
+    )
+    return (
+        select(CohortMember, FollowTag.tag_id)
+        .join(CohortTag, CohortTag.cohort == CohortMember.cohort)
+        .join(
+            FollowTag,
+            and_(
+                FollowTag.userid == CohortMember.userid,
+                FollowTag.external_userid == CohortMember.external_userid,
+            ),
+        )
+        .join(CorpTag, and_(CorpTag.tag_id == FollowTag.tag_id, CorpTag.name == CohortTag.name))
+        .where(
+            CohortMember.left_at >= now - _STILL_NEW,
+            CohortTag.retired_at.is_(None),
+            CorpTag.deleted_at.is_(None),
+            ~waits,
+        )
+    )
 
 
 def _lost() -> Wanted:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import replace
 from datetime import date, datetime
+from typing import Any
 
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -18,9 +19,10 @@ from bot.outreach.cohort_mending import CohortMending
 from bot.outreach.people import has_left
 from bot.outreach.plans import Plans
 from bot.outreach.walks import cohort_walks, save_walks, walks_of
-from bot.store.contact_tables import CorpTag
+from bot.store.contact_tables import CorpTag, TagJob
 from bot.store.database import Database
 from bot.store.outreach_tables import CohortMember, CohortTag
+from bot.store.tables import WorkState
 from bot.store.upsert import insert_new
 from scheduler import (
     Audience,
@@ -134,17 +136,9 @@ class CohortBook:
         if member is None or member.left_at is not None:
             return
         member.left_at = now
-        tag_ids = await _tag_ids(session, [member.cohort])
-        if tag_ids:
-            await want_tags(
-                session,
-                member.userid,
-                who,
-                remove=tag_ids,
-                cause=_CAUSE,
-                because="已离开旅程",
-                now=now,
-            )
+        if await _dropped(session, member.tag_job_id, now):
+            return
+        await self.take_off(session, member, member.cohort, because="已离开旅程", now=now)
 
     async def leave_all(self, session: AsyncSession, who: str, *, now: datetime) -> None:
         """Take every cohort tag off somebody who wants to be left alone."""
@@ -177,7 +171,13 @@ class CohortBook:
         await self._begin(session, journey, cohort, userid, now)
 
     async def take_off(
-        self, session: AsyncSession, member: CohortMember, cohort: str, now: datetime
+        self,
+        session: AsyncSession,
+        member: CohortMember,
+        cohort: str,
+        *,
+        because: str,
+        now: datetime,
     ) -> None:
         """Take a cohort's tag off somebody who may or may not bear it."""
         if tag_ids := await _tag_ids(session, [cohort]):
@@ -187,7 +187,7 @@ class CohortBook:
                 member.external_userid,
                 remove=tag_ids,
                 cause=_CAUSE,
-                because="改到后一批",
+                because=because,
                 now=now,
             )
 
@@ -232,6 +232,17 @@ class CohortBook:
                 .where(CohortMember.cohort == row.cohort, CohortMember.left_at.is_(None))
                 .values(left_at=now)
             )
+
+
+async def _dropped(session: AsyncSession, tag_job: int | None, now: datetime) -> bool:
+    """Whether the tag was still to be put on, and now will not be."""
+    dropped: Any = await session.execute(
+        update(TagJob)
+        .where(TagJob.id == tag_job, TagJob.state == WorkState.READY, TagJob.attempts == 0)
+        .values(state=WorkState.FAILED, finished_at=now, error="已离开旅程")
+        .execution_options(synchronize_session=False)
+    )
+    return bool(dropped.rowcount)
 
 
 async def _tag_ids(session: AsyncSession, cohorts: Collection[str]) -> list[str]:

@@ -8,8 +8,8 @@ from typing import TypeVar
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from bot.clock import Clock
-from bot.outreach.last_look import closed_until
+from bot.clock import Clock, as_real
+from bot.outreach.last_look import closed_until, resting_until
 from bot.outreach.plans import Plans
 from bot.outreach.walks import walks_of
 from bot.store.channel_tables import GuideNotice
@@ -22,6 +22,9 @@ from scheduler import Audience, Rule
 Promised = TypeVar("Promised", Outbound, GuideNotice)
 CARD = "outreach"
 TOUCH = "touch"
+_TRANSIT, _TRANSIT_REAL = timedelta(hours=1), timedelta(minutes=1)
+"""What was promised in the last minute of its time may wait so long in a queue."""
+_TRIED = timedelta(days=1)
 
 
 class Gate:
@@ -48,10 +51,13 @@ class Gate:
         if left is not None:
             await self._end(row, touch, left)
             return False
-        until = closed_until(self._plans, touch, now, now)
-        if until is None:
+        latest = touch.due_at + self._late(touch)
+        until = resting_until(self._plans, touch, now) or closed_until(
+            self._plans, touch, now, now
+        )
+        if until is None and now <= latest + self._slack(row):
             return True
-        if until > touch.due_at + self._late(touch):
+        if until is None or until > latest:
             await self._end(row, touch, Rule.TOO_LATE)
         else:
             await self._put_off(row, until)
@@ -78,6 +84,10 @@ class Gate:
     async def _put_off(self, row: Promised, until: datetime) -> None:
         async with self._database.write() as session:
             await postpone(session, row, until=until, error="不在可以发送的时段，等下一个时段")
+
+    def _slack(self, row: Promised) -> timedelta:
+        """What was tried may have arrived, so it is tried to the end; the call tells."""
+        return _TRIED if row.attempts > 1 else max(_TRANSIT, as_real(self._clock, _TRANSIT_REAL))
 
     def _late(self, touch: TouchRow) -> timedelta:
         journey = self._plans.journeys.get(touch.journey)

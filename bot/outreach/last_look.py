@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -18,6 +18,7 @@ from scheduler import Rule
 from scheduler.timing import open_span
 
 _CHUNK = 300
+_REST = timedelta(minutes=10)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,8 @@ async def last_look(
     ).all()
     if not rows:
         return LastLook((), nobody=Rule.FINISHED)
-    if (until := closed_until(plans, rows[0], now, soon)) is not None:
+    until = resting_until(plans, rows[0], now) or closed_until(plans, rows[0], now, soon)
+    if until is not None:
         return LastLook(tuple(row.subject for row in rows), wait_until=until)
     left: dict[str, Rule] = {
         row.subject: Rule(row.unwanted) for row in rows if row.unwanted is not None
@@ -60,6 +62,11 @@ async def last_look(
     if targets:
         return LastLook(targets)
     return LastLook((), nobody=next(iter(left.values())))
+
+
+def resting_until(plans: Plans, row: TouchRow, now: datetime) -> datetime | None:
+    """When to look again at a journey that was switched off or taken away; None while it runs."""
+    return None if row.journey in plans.running else now + _REST
 
 
 def closed_until(plans: Plans, row: TouchRow, now: datetime, soon: datetime) -> datetime | None:
