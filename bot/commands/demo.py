@@ -36,7 +36,9 @@ _WELCOME = """
   1. 在手机页面里发「这件还有L码吗」「太贵了」「什么时候发货」
   2. 到工作台看推荐话术和理由，按 Enter 发送，按 E 改了再发，按 R 驳回
   3. 回到手机页面看回复；打开「故障开关」，看断网、重复推送时会怎样
-  4. 在手机页面「新客扫码加好友」，再按「下一天」：朋友圈一天一条，工作台「触达」里有全部安排
+  4. 按「下一天」：有新客扫码进来，朋友圈一天一条，有人回复、有人下单；
+     工作台「触达」里看日历、导购任务和效果（谁看到、谁回复、谁下单）
+  5. 订单由 POST /api/v1/events 报进来，和真店一样；接口的令牌在 {token}
 
 Ctrl-C 停止；再次 make demo 从上次继续，make demo-reset 清空重来。
 """
@@ -65,6 +67,8 @@ def demo(
 
 
 async def _demo(port: int, sandbox_port: int, folder: Path, *, verbose: bool) -> None:
+    from bot.commands.demo_life import ShopLife
+    from bot.commands.demo_orders import order_system
     from bot.commands.demo_shop import live_the_first_days
     from bot.commands.demo_time import SandboxClock, keep_up
 
@@ -82,8 +86,10 @@ async def _demo(port: int, sandbox_port: int, folder: Path, *, verbose: bool) ->
             settings.database.url, clock, folder / "console-password"
         )
         bot = await stack.enter_async_context(serving(settings, clock=clock))
-        passing.companions.append(partial(keep_up, bot))
-        living = asyncio.create_task(live_the_first_days(bot, inside, passing))
+        orders = await stack.enter_async_context(order_system(settings))
+        life = ShopLife(bot, inside, passing, orders)
+        passing.companions += [life.look, partial(keep_up, bot)]
+        living = asyncio.create_task(live_the_first_days(bot, inside, passing, life, orders))
         await _first_of(living, stop)
         if stop.is_set():
             return
@@ -93,6 +99,7 @@ async def _demo(port: int, sandbox_port: int, folder: Path, *, verbose: bool) ->
                 console=f"http://127.0.0.1:{port}/console/inbox",
                 user="admin",
                 password=password,
+                token=folder / "api-token",
             )
         )
         await stop.wait()
@@ -153,7 +160,9 @@ def sandbox_settings(port: int, folder: Path) -> SandboxSettings:
 def demo_settings(
     platform: SandboxSettings, port: int, sandbox_port: int, folder: Path
 ) -> Settings:
-    """The operator's settings, pointed at the sandbox."""
+    """The operator's settings, pointed at the sandbox; the API has a token in any case."""
+    from bot.commands.demo_orders import api_token
+
     given = load_settings()
     wecom = {
         "api_base": f"http://127.0.0.1:{sandbox_port}/cgi-bin/",
@@ -167,6 +176,8 @@ def demo_settings(
         "http": given.http.model_dump() | {"host": "127.0.0.1", "port": port},
         "database": {"url": f"sqlite+aiosqlite:///{folder / 'bot.db'}"},
         "wecom": given.wecom.model_dump() | wecom,
+        "api": given.api.model_dump()
+        | {"token": api_token(given.api.token.get_secret_value(), folder / "api-token")},
         "outreach": given.outreach.model_dump() | {"enabled": True},
         "console": given.console.model_dump() | {"session_hours": _SESSION_HOURS},
     }

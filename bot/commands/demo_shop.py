@@ -10,7 +10,8 @@ from pathlib import Path
 from sqlalchemy import select
 
 from bot.app import Bot
-from bot.customers.behaviour import Behaviour
+from bot.commands.demo_life import ShopLife
+from bot.commands.demo_orders import OrderSystem
 from bot.customers.channel_draft import ChannelDraft
 from bot.errors import BotError
 from bot.sandbox import CUSTOMERS, GUIDES, Platform
@@ -98,7 +99,9 @@ def _lived(now: datetime) -> timedelta:
     return now - first
 
 
-async def live_the_first_days(bot: Bot, platform: Platform, passing: PassingTime) -> None:
+async def live_the_first_days(
+    bot: Bot, platform: Platform, passing: PassingTime, life: ShopLife, orders: OrderSystem
+) -> None:
     """At the first start ever: friends come, ask, and are cared for until it is today.
 
     A start that was interrupted is not lived again; what was left of the days just passes.
@@ -107,7 +110,8 @@ async def live_the_first_days(bot: Bot, platform: Platform, passing: PassingTime
         platform.store.remember(_FACT, "yes")
         with suppress(BotError):
             await bot.contacts.sync.tick()
-            await _live(bot, platform, passing, await _open_doors(bot))
+            doors = await _open_doors(bot)
+            await _live(bot, platform, passing, doors, life, orders)
     elif not await bot.channels.page(limit=1):
         with suppress(BotError):
             await _open_doors(bot)
@@ -135,7 +139,14 @@ async def open_door(bot: Bot, door: Door) -> str:
     return (await bot.channels.create(draft)).state
 
 
-async def _live(bot: Bot, platform: Platform, passing: PassingTime, doors: list[str]) -> None:
+async def _live(
+    bot: Bot,
+    platform: Platform,
+    passing: PassingTime,
+    doors: list[str],
+    life: ShopLife,
+    orders: OrderSystem,
+) -> None:
     first = platform.clock()
     plot = [(one.after, one) for one in ARRIVALS]
     plot += [(one.after + one.wait, one) for one in ARRIVALS if one.asks or one.does]
@@ -145,28 +156,16 @@ async def _live(bot: Bot, platform: Platform, passing: PassingTime, doors: list[
         if (who := ids.get(one.nickname)) and one.asks:
             await _ask(bot, platform, passing, who, one.asks)
         if who and one.does:
-            await _report(bot, who, one.does)
+            await orders.report(one.does, who, platform.clock())
         if who:
             continue
         ids[one.nickname] = newcomer(platform, one.nickname)
         scan(platform, ids[one.nickname], config_id=doors[one.door])
+        life.adopt(ids[one.nickname])
         await passing.catch_up()
     await passing.let(max(-platform.clock.offset, timedelta()))
     platform.clock.offset = timedelta()
     platform.customer_writes(CUSTOMERS[0].external_userid, "这件羽绒服还有L码吗")
-
-
-async def _report(bot: Bot, who: str, what: str) -> None:
-    """The shop's order system tells what a customer did."""
-    event = Behaviour(
-        event_id=f"demo-{what}-{who}",
-        type=what,
-        external_userid=who,
-        unionid=None,
-        at=bot.ground.clock.now(),
-        data={},
-    )
-    await bot.contacts.behaviour.take(event)
 
 
 async def _ask(bot: Bot, platform: Platform, passing: PassingTime, who: str, text: str) -> None:

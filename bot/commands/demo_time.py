@@ -50,11 +50,9 @@ async def settled(bot: Bot) -> None:
 
 async def _is_busy(bot: Bot) -> bool:
     now = bot.ground.clock.now()
+    busy = (select(1).select_from(table).where(_at_work(table, now)).exists() for table in LEASED)
     async with bot.ground.database.read() as session:
-        for table in LEASED:
-            if await session.scalar(select(1).where(_at_work(table, now)).limit(1)):
-                return True
-    return False
+        return bool(await session.scalar(select(or_(*busy))))
 
 
 def _at_work(table: Any, now: datetime) -> Any:

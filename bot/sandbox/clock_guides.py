@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 _SHANGHAI = timezone(timedelta(hours=8))
 MORNING, EVENING = 9, 22
-_LIKES_ONE_IN = 3
+_LIKES_ONE_IN, _COMMENTS_ONE_IN = 3, 7
+_INVITES = "评论"
 _CARD = re.compile(r"【跟进】(?P<name>[^：\n]+)：.*?可以直接复制：\s*(?P<words>.+)", re.DOTALL)
 _SHOWN = 8
 
@@ -36,14 +37,25 @@ def see_to_tasks(platform: Platform) -> int:
     for msgid, _ in sends:
         mass_sends.confirm(platform, msgid)
     for moment_id, userid in posts:
-        for who in moments.publish(platform, moment_id, userid):
-            if crc32(f"{moment_id}{who}".encode()) % _LIKES_ONE_IN == 0:
-                moments.react(platform, moment_id, userid, who, moments.LIKE)
+        publish(platform, moment_id, userid)
     for row in cards:
         follow_up(platform, row["seq"])
     if posts or sends or cards:
         platform.changed("threads")
     return len(posts) + len(sends) + len(cards)
+
+
+def publish(platform: Platform, moment_id: str, userid: str) -> list[str]:
+    """The guide taps publish: some who see the post like it, some say something if asked to."""
+    seen = moments.publish(platform, moment_id, userid)
+    invites = _INVITES in moments.made(platform, moment_id)["body"]
+    for who in seen:
+        number = crc32(f"{moment_id}{who}".encode())
+        if number % _LIKES_ONE_IN == 0:
+            moments.react(platform, moment_id, userid, who, moments.LIKE)
+        if invites and number % _COMMENTS_ONE_IN == 0:
+            moments.react(platform, moment_id, userid, who, moments.COMMENT)
+    return seen
 
 
 def follow_up(platform: Platform, seq: int) -> int:

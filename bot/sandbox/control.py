@@ -126,10 +126,13 @@ async def send_picture(request: web.Request) -> web.Response:
 
 async def media(request: web.Request) -> web.Response:
     """A picture for the phone; anything else is only offered as a download."""
-    platform = request.app[PLATFORM]
-    stored = platform.media.get(request.match_info["media"], platform.now())
+    stored = request.app[PLATFORM].media.shown(request.match_info["media"])
     kind = stored.content_type if stored.kind == "image" else "application/octet-stream"
-    headers = {"Content-Type": kind, "X-Content-Type-Options": "nosniff"}
+    headers = {
+        "Content-Type": kind,
+        "X-Content-Type-Options": "nosniff",
+        "Cache-Control": "private, max-age=86400",
+    }
     return web.Response(body=stored.data, headers=headers)
 
 

@@ -66,12 +66,16 @@ class MediaShelf:
         )
         return stored
 
-    def get(self, media_id: str, now: int) -> MediaFile:
-        """The file; unknown and expired ids are refused alike."""
+    def shown(self, media_id: str) -> MediaFile:
+        """The file as it stays on a phone: what was sent in time does not fade."""
         row = self._store.one("SELECT * FROM media WHERE media_id = ?", media_id)
         if row is None:
             raise ApiError(40007, "invalid media_id")
-        stored = MediaFile(**dict(row))
+        return MediaFile(**dict(row))
+
+    def get(self, media_id: str, now: int) -> MediaFile:
+        """The file; unknown and expired ids are refused alike."""
+        stored = self.shown(media_id)
         if stored.purpose != PERMANENT and now - stored.created_at > LIFE_SECONDS:
             raise ApiError(40007, "invalid media_id: it expired after three days")
         return stored

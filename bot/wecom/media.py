@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable
+from mimetypes import guess_type
 from typing import Any
 
 import aiohttp
@@ -14,7 +15,8 @@ def media_form(filename: str, content: bytes) -> aiohttp.FormData:
     a percent-encoded one would be shown so."""
     name = "".join(letter for letter in filename if letter.isprintable())
     data = aiohttp.FormData(quote_fields=False)
-    data.add_field("media", content, filename=name)
+    kind = guess_type(name)[0] or "application/octet-stream"
+    data.add_field("media", content, filename=name, content_type=kind)
     return data
 
 

@@ -57,6 +57,7 @@ def test_media_is_gone_after_three_days(platform: Platform, clock: FakeClock) ->
     clock.advance(seconds=1)
     with pytest.raises(ApiError, match="40007"):
         platform.media.get(stored.media_id, platform.now())
+    assert platform.media.shown(stored.media_id).data == PNG, "on the phone it stays"
 
 
 def form(data: bytes, name: str = "外套.png") -> FormData:

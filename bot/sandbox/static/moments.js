@@ -1,6 +1,7 @@
 // The moments feed of the customer whose phone is shown.
 import { ask, dayTime, find, make, safely } from "./dom.js";
 import { face } from "./faces.js";
+import { view } from "./viewer.js";
 import { word } from "./words.js";
 
 const SEEN = "moments-seen";
@@ -52,10 +53,11 @@ function post(one) {
       make("b", { textContent: one.guide }),
       one.text ? make("p", { textContent: one.text }) : null,
       one.images.length ? make("div", { className: "post-images", data: { n: Math.min(one.images.length, 4) } },
-        ...one.images.map((media) => make("img", {
-          src: `/sandbox/api/media/${encodeURIComponent(media)}`, alt: "", loading: "lazy",
-        }))) : null,
-      one.link ? make("div", { className: "post-link" }, make("span", { textContent: one.link.title })) : null,
+        ...one.images.map((media, place) => make("button", {
+          type: "button", aria: { label: word("picture", { n: place + 1 }) },
+          on: { click: () => view(picture(media)) },
+        }, make("img", { src: picture(media), alt: "", loading: "lazy" })))) : null,
+      one.link ? linkCard(one.link) : null,
       make("div", { className: "post-foot" },
         make("time", { textContent: dayTime(at, now()) }),
         make("button", {
@@ -68,6 +70,12 @@ function post(one) {
           }) },
         }))));
 }
+
+const picture = (media) => `/sandbox/api/media/${encodeURIComponent(media)}`;
+
+const linkCard = (link) => make("div", { className: "post-link" },
+  link.media_id ? make("img", { src: picture(link.media_id), alt: "", loading: "lazy" }) : null,
+  make("span", { textContent: link.title }));
 
 const seen = () => JSON.parse(sessionStorage.getItem(SEEN) || "{}");
 

@@ -7,6 +7,7 @@ import {
   addEntry, drawFaults, drawPeople, drawSession, setRecord, setUpFaults, setUpRecord, setUpTools,
 } from "./panels.js";
 import { drawRooms, setUpRooms, showPanel } from "./rooms.js";
+import { setUpViewer } from "./viewer.js";
 import { fillWords, word } from "./words.js";
 
 const state = { customers: [], current: "", guides: {}, last: 0 };
@@ -18,6 +19,7 @@ async function start() {
   setUpRecord();
   setUpFaults();
   setUpMoments(nowThere);
+  setUpViewer();
   setUpClock(() => later("customers"));
   const all = await ask("overview");
   find("shop-name").textContent = all.shop_name;

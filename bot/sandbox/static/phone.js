@@ -1,6 +1,7 @@
 // The customer's phone: messages, time lines, menus, the typing box and its tray.
 import { ask, clockTime, dayTime, find, icon, make, safely } from "./dom.js";
 import { face, shopFace } from "./faces.js";
+import { view } from "./viewer.js";
 import { CHIPS, word } from "./words.js";
 
 const GAP_SECONDS = 300;
@@ -41,10 +42,12 @@ const tick = () => { find("phone-time").textContent = clockTime(nowThere()); };
 export async function openThread(id) {
   const thread = await ask(`customers/${id}/messages${document.hidden ? "?peek=1" : ""}`);
   const same = shown.customer && shown.customer.external_userid === id;
-  const before = same ? JSON.stringify(shown.messages) : "";
-  shown = thread;
+  const today = nowThere().toDateString();
+  const unchanged = same && today === shown.today
+    && JSON.stringify(shown.messages) === JSON.stringify(thread.messages);
+  shown = { ...thread, today };
   find("line").placeholder = word("write", { name: thread.customer.nickname });
-  if (before !== JSON.stringify(thread.messages)) draw(same);
+  if (!unchanged) draw(same);
   return thread.customer;
 }
 
@@ -101,7 +104,10 @@ const BODIES = {
   image: (content) => make("img", {
     className: "picture", src: `/sandbox/api/media/${encodeURIComponent(content.media_id)}`,
     alt: word("asked"), loading: "lazy",
-    on: { load: () => { find("talk").scrollTop = find("talk").scrollHeight; } },
+    on: {
+      load: () => { find("talk").scrollTop = find("talk").scrollHeight; },
+      click: (event) => view(event.target.src),
+    },
   }),
   voice: () => make("div", { className: "bubble", textContent: `${word("voice")} ))` }),
   video: (content) => card(content.filename || "video.mp4", "", "▶"),
