@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
+import pytest
 from outreach_shop import GUIDE, Shop
 from sqlalchemy import select
 
@@ -122,3 +124,21 @@ async def test_whoever_buys_after_a_post_counts_once_for_it(
     assert (one.people, one.replied, one.bought) == (2, 0, 0)
     assert (two.step, two.people, two.replied, two.bought) == ("two", 2, 1, 1)
     assert (two.figures.planned, two.figures.sent, two.figures.skipped) == (1, 1, {})
+
+
+async def test_a_picture_uploaded_in_the_console_goes_out_with_the_post(
+    outreach_shop: Callable[..., Shop], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BOT_CONSOLE__UPLOADS", str(tmp_path))
+    (tmp_path / "0a1b").mkdir()
+    (tmp_path / "0a1b" / "new.png").write_bytes(b"\x89PNG\r\n\x1a\n and more")
+    shop = outreach_shop(WEEK.replace("{text: 大家好}", "{text: 大家好, images: [0a1b/new.png]}"))
+    await shop.step()
+    await shop.customer("wmOther")
+    await shop.added("wmOther")
+    await _days(shop, 2)
+    [post, *_] = await shop.tasks()
+    assert post.phase != TaskPhase.FAILED, post.last_error
+    assert "大家好" in _texts(shop, "wmOther")
+    [body] = shop.platform.store.all("SELECT body FROM moments ORDER BY seq LIMIT 1")
+    assert '"media_id"' in body["body"]
