@@ -13,17 +13,10 @@ from bot.customers.channel_draft import ChannelDraft, ChannelPatch
 from bot.customers.channel_posters import CONTENT_TYPES, Format
 from bot.errors import Conflict, NotFound, Unprocessable, WeComError
 from bot.store.channel_tables import Channel, Greeting, GreetingOutcome
-from bot.web.api.endpoint import Body, Endpoint, Nothing, path_id, read_query
+from bot.web.api.endpoint import Body, Endpoint, Nothing, PageQuery, path_id, read_query
 from bot.web.keys import CHANNELS, DATABASE, POSTERS, SETTINGS
 
 BY_API = "api"
-
-
-class ChannelQuery(Body):
-    """`after` is the id of the last row of the page before."""
-
-    after: int = Field(0, ge=0)
-    limit: int = Field(50, ge=1, le=200)
 
 
 class ChannelView(BaseModel):
@@ -111,7 +104,7 @@ async def create(request: web.Request, query: object, body: ChannelDraft) -> Cha
     return await _view(request, await request.app[CHANNELS].create(body))
 
 
-async def list_channels(request: web.Request, query: ChannelQuery, body: None) -> ChannelList:
+async def list_channels(request: web.Request, query: PageQuery, body: None) -> ChannelList:
     rows = await request.app[CHANNELS].page(after=query.after, limit=query.limit + 1)
     page = rows[: query.limit]
     friends = await _friends(request, [row.id for row in page])
@@ -264,7 +257,7 @@ ENDPOINTS = (
         list_channels,
         "渠道列表",
         ChannelList,
-        query=ChannelQuery,
+        query=PageQuery,
         errors=(Unprocessable,),
     ),
     Endpoint("GET", "/channels/{id}", show, "一个渠道", ChannelView, errors=(NotFound,)),

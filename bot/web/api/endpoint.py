@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from aiohttp import web
-from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from bot.errors import BadRequest, BotError, NotFound, Unprocessable
 
@@ -34,6 +34,13 @@ class Body(BaseModel):
 
 class Nothing(Body):
     """No parameters."""
+
+
+class PageQuery(Body):
+    """`after` is the id of the last row of the page before."""
+
+    after: int = Field(0, ge=0)
+    limit: int = Field(50, ge=1, le=200)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,13 +6,13 @@ from datetime import datetime
 from typing import Any
 
 from aiohttp import web
-from pydantic import BaseModel, Field
+from pydantic import BaseModel
 
 from bot.errors import Conflict, NotFound, Unprocessable, WeComError
 from bot.groups.code_draft import CodeDraft, CodePatch
 from bot.groups.templates import TemplateDraft, TemplatePatch
 from bot.store.group_tables import GroupCode, GroupTemplate
-from bot.web.api.endpoint import Body, Endpoint, path_id
+from bot.web.api.endpoint import Body, Endpoint, PageQuery, path_id
 from bot.web.keys import GROUPS, SETTINGS
 
 
@@ -46,13 +46,6 @@ class SampleView(BaseModel):
 
 class SampleList(BaseModel):
     items: list[SampleView]
-
-
-class CodeQuery(Body):
-    """`after` is the id of the last row of the page before."""
-
-    after: int = Field(0, ge=0)
-    limit: int = Field(50, ge=1, le=200)
 
 
 class CodeView(BaseModel):
@@ -129,7 +122,7 @@ async def delete_template(request: web.Request, query: object, body: None) -> De
     return Deleted(id=path_id(request))
 
 
-async def list_codes(request: web.Request, query: CodeQuery, body: None) -> CodeList:
+async def list_codes(request: web.Request, query: PageQuery, body: None) -> CodeList:
     rows = await request.app[GROUPS].codes.page(after=query.after, limit=query.limit + 1)
     page = rows[: query.limit]
     return CodeList(
@@ -254,7 +247,7 @@ ENDPOINTS = (
         list_codes,
         "入群活码",
         CodeList,
-        query=CodeQuery,
+        query=PageQuery,
         errors=(Unprocessable,),
     ),
     Endpoint(

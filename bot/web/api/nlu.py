@@ -9,16 +9,9 @@ from pydantic import BaseModel, Field
 
 from bot.errors import Conflict, NotFound, Unprocessable
 from bot.store.nlu_tables import NluExample, NluReview
-from bot.web.api.endpoint import Body, Endpoint, path_id
+from bot.web.api.endpoint import Body, Endpoint, PageQuery, path_id
 from bot.web.keys import SETTINGS, TEACHING, TRAIN
 from intents import NluError
-
-
-class ReviewQuery(Body):
-    """`after` is the id of the last row of the page before."""
-
-    after: int = Field(0, ge=0)
-    limit: int = Field(50, ge=1, le=200)
 
 
 class ReviewView(BaseModel):
@@ -64,7 +57,7 @@ class Trained(BaseModel):
     model: str
 
 
-async def list_review(request: web.Request, query: ReviewQuery, body: None) -> ReviewList:
+async def list_review(request: web.Request, query: PageQuery, body: None) -> ReviewList:
     rows = await request.app[TEACHING].queue(after=query.after, limit=query.limit)
     return ReviewList(items=[_review(request, row) for row in rows])
 
@@ -124,7 +117,7 @@ ENDPOINTS = (
         list_review,
         "待审的话：没把握的，和导购改过意图的",
         ReviewList,
-        query=ReviewQuery,
+        query=PageQuery,
         errors=(Unprocessable,),
     ),
     Endpoint(

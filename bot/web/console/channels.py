@@ -15,8 +15,8 @@ from bot.customers.channel_draft import CONTACT_WAY, LINK, ChannelDraft, Channel
 from bot.customers.channels import roster
 from bot.errors import RetryLater, WeComError
 from bot.store.channel_tables import Channel, Greeting
-from bot.web.api.channels import ChannelQuery, ChannelView, draw, list_channels
-from bot.web.api.endpoint import path_id
+from bot.web.api.channels import ChannelView, draw, list_channels
+from bot.web.api.endpoint import PageQuery, path_id
 from bot.web.console.bars import Bars, bars
 from bot.web.console.channel_form import LABELS, MOST_ROWS, read_channel, spoken
 from bot.web.console.desk import Desk, desk
@@ -36,7 +36,7 @@ async def show_channels(request: web.Request) -> web.Response:
     here = desk(request)
     raw = request.query.get("after", "0")
     after = int(raw) if raw.isascii() and raw.isdigit() and len(raw) < 19 else 0
-    page = await list_channels(request, ChannelQuery(after=after, limit=_PAGE), None)
+    page = await list_channels(request, PageQuery(after=after, limit=_PAGE), None)
     return shown(
         request,
         "channels.html",
