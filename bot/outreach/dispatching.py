@@ -23,7 +23,7 @@ from bot.outreach.plans import Plans
 from bot.outreach.task_drafts import TaskDrafts
 from bot.outreach.touch_rows import touch_of
 from bot.outreach.walks import walks_of
-from bot.outreach.wording import Unsayable, Wordsmith
+from bot.outreach.wording import NobodyThere, Unsayable, Wordsmith
 from bot.store.contact_tables import Guide
 from bot.store.database import Database
 from bot.store.outreach_tables import OPEN_TOUCH, TouchRow, TouchState
@@ -213,6 +213,10 @@ class Dispatcher:
                 _refuse(row, step, decision, desk)
                 return
             await self._promise(session, desk, drafts, row, step, content, decision)
+        except NobodyThere as error:
+            _drop(row, Rule.NO_GUIDE)
+            row.explanation = str(error)
+            return
         except Unsayable as error:
             row.status, row.explanation = TouchState.FAILED, str(error)
             loggers.outreach.warning("a touch cannot be said", touch=row.id, reason=str(error))
@@ -334,7 +338,7 @@ def _guides(desk: Desk, row: TouchRow) -> Sequence[str]:
 def _sender(desk: Desk, row: TouchRow) -> str:
     guides = _guides(desk, row)
     if not guides:
-        raise Unsayable(Rule.NO_GUIDE.zh)
+        raise NobodyThere(Rule.NO_GUIDE.zh)
     return guides[0]
 
 

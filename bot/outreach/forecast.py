@@ -125,13 +125,15 @@ async def _samples(session: AsyncSession, plans: Plans, until: datetime) -> dict
                 .limit(look)
             )
         ).all()
-        if due := [str(subject) for subject, at in rows if at < until]:
-            found[name] = due, count * len(due) / len(rows)
+        if first := [str(subject) for subject, at in rows if at is not None and at < until]:
+            found[name] = first, count * len(first) / len(rows)
     whole = sum(due for _, due in found.values())
     samples = {}
     for name, (subjects, due) in found.items():
-        most = len(subjects) if whole <= MOST_PEOPLE else max(_FEWEST, MOST_PEOPLE * due // whole)
-        samples[name] = _Sample(frozenset(subjects[: int(most)]), due)
+        most = (
+            len(subjects) if whole <= MOST_PEOPLE else max(_FEWEST, int(MOST_PEOPLE * due / whole))
+        )
+        samples[name] = _Sample(frozenset(subjects[:most]), due)
     return samples
 
 

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.outreach.cohorts import guides_of
 from bot.outreach.plans import Plans
-from bot.outreach.wording import Unsayable
+from bot.outreach.wording import NobodyThere
 from bot.store.outreach_tables import (
     CohortTag,
     OutreachTask,
@@ -24,7 +24,7 @@ from bot.store.outreach_tables import (
     TouchState,
 )
 from bot.store.tables import WorkState
-from scheduler import Audience, Rule, Step
+from scheduler import Audience, Step
 
 MOST_CUSTOMERS = 10_000
 MOST_GROUPS = 2_000
@@ -82,7 +82,7 @@ class TaskDrafts:
         tag = await session.get(CohortTag, row.subject)
         guides = await guides_of(session, row.subject)
         if tag is None or not guides:
-            raise Unsayable(f"这一批次没有人，{Rule.NO_GUIDE.zh}")
+            raise NobodyThere("这一批次里已经没有人了")
         row.guides = guides
         until = self._plans.calendar.next_midnight(row.due_at)
         one = _Gathering(TaskKind.MOMENT, "", parts, until, f"{TaskKind.MOMENT}:{row.id}", [row])

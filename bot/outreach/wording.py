@@ -27,6 +27,10 @@ class Unsayable(Exception):
     """The words cannot be sent as they are; the message says why, in Chinese."""
 
 
+class NobodyThere(Unsayable):
+    """Whom the words were for, or who would say them, is gone: nothing failed."""
+
+
 @dataclass(frozen=True, slots=True)
 class Wordsmith:
     """Fills in the shop's variables and the names of customer and guide.

@@ -10,6 +10,7 @@ from sqlalchemy import select
 from bot.outreach.step_results import step_results
 from bot.sandbox import Fault, moments
 from bot.store.outreach_tables import CohortMember, TaskPhase, TouchState
+from scheduler import Rule
 
 WEEK = """
 version: 1
@@ -88,6 +89,23 @@ async def test_who_opts_out_sees_no_more(outreach_shop: Callable[..., Shop]) -> 
         await opt_out(session, "wmOther", source=OptOutSource.API, now=shop.clock.now())
     await _days(shop, 3)
     assert _texts(shop, "wmOther") == ["大家好"]
+
+
+async def test_a_post_for_a_cohort_whom_everybody_left_is_skipped_not_failed(
+    outreach_shop: Callable[..., Shop],
+) -> None:
+    from bot.customers.opt_outs import OptOutSource, opt_out
+
+    shop = outreach_shop(WEEK)
+    await shop.step()
+    await shop.customer("wmOther")
+    await shop.added("wmOther")
+    await shop.step(minutes=5)
+    async with shop.database.write() as session:
+        await opt_out(session, "wmOther", source=OptOutSource.API, now=shop.clock.now())
+    await _days(shop, 2)
+    touches = await shop.touches()
+    assert {(one.status, one.rule) for one in touches} == {(TouchState.SKIPPED, Rule.NO_GUIDE)}
 
 
 async def test_a_lost_answer_makes_no_second_post(outreach_shop: Callable[..., Shop]) -> None:
