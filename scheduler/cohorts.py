@@ -78,6 +78,21 @@ def tag_name(journey: Journey, cohort: Cohort) -> str:
     return f"{settings.tag_prefix}·{label[:room]}·{ending}"
 
 
+def share_tags(one: Journey, other: Journey) -> bool:
+    """Whether both would aim posts at one tag, so that people of one saw those of the other."""
+    if one.id == other.id or one.cohort is None or other.cohort is None:
+        return False
+    mine, theirs = one.cohort, other.cohort
+    if (mine.by, mine.tag_group, mine.tag_prefix) != (
+        theirs.by,
+        theirs.tag_group,
+        theirs.tag_prefix,
+    ):
+        return False
+    labels = {segment.zh for segment in one.segments}
+    return any(segment.zh in labels for segment in other.segments)
+
+
 def begin_cohort(
     journey: Journey,
     cohort: Cohort,

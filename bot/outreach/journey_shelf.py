@@ -30,7 +30,9 @@ from scheduler import (
     load_overrides,
     parse_journeys,
 )
+from scheduler.cohorts import share_tags
 from scheduler.reading.excerpts import folder_excerpts
+from scheduler.reading.loading import shared_tags_fault
 
 MOST_BYTES = 200_000
 _FILE = "旅程"
@@ -205,6 +207,7 @@ class JourneyShelf:
         faster or a new journey's id is taken.
         """
         checked = await asyncio.to_thread(self.check, text, journey=journey)
+        await self._apart(checked)
         now = self._clock.now()
         async with self._database.write() as session:
             await self._database.alone(session, TURN)
@@ -232,6 +235,16 @@ class JourneyShelf:
             await self._choose(session, checked.id, enabled=enabled, version=number, by=by)
             await _look_again(session, checked.id, now)
         return await self._changed(checked.id)
+
+    async def _apart(self, checked: Journey) -> None:
+        """Refuse a journey whose posts would go to the people of another."""
+        for one in await self.all():
+            if one.journey is not None and share_tags(checked, one.journey):
+                found = shared_tags_fault(one.journey)
+                file = f"{checked.id}.yml"
+                raise JourneyRefused(
+                    [Problem(file, None, checked.id, found.fault, found.mend, found.path)]
+                )
 
     async def switch(self, journey: str, *, enabled: bool, by: str) -> Shelved:
         """Switched off, nothing begins, is planned or sent; on again, `catch_up` decides."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..cohorts import share_tags
 from ..errors import JourneyError, Problem
 from ..journey import Journey
 from .checks import Vocabulary, check_journey
@@ -163,8 +164,19 @@ class _Reading:
             fault = f"编号「{journey.id}」在 {home} 里已经用过"
             self.refuse(file, line, journey.id, fault, "换一个编号")
             return
+        for other in self._journeys:
+            if share_tags(journey, other):
+                line = document.line_of(("journeys", index, "cohort"))
+                shared = shared_tags_fault(other)
+                self.refuse(file, line, journey.id, shared.fault, shared.mend, shared.path)
         self._homes[journey.id] = file
         self._journeys.append(journey)
+
+
+def shared_tags_fault(other: Journey) -> Finding:
+    """What is wrong with a journey whose posts go to the tags of an `other`."""
+    fault = f"和「{other.id}」用了同样的批次标签，两边的人会看到对方的朋友圈"
+    return Finding(("cohort", "tag_prefix"), fault, "在 cohort 里换一个 tag_prefix")
 
 
 def _place(problem: Problem) -> tuple[str, int]:

@@ -254,3 +254,14 @@ def test_a_slip_of_the_pen_is_told_by_line_and_mend(
     assert problem.line == (line or problem.line)
     assert problem.line is not None
     assert mend in problem.mend
+
+
+def test_two_journeys_may_not_aim_their_posts_at_the_same_tags() -> None:
+    post = STEP.replace("nudge", "moment").replace("{hours: 1}", '{day: 1, time: "10:00"}')
+    one = journey_with(post, "  cohort: {by: joining_day, tag_prefix: 新客}\n")
+    two = one.partition("journeys:\n")[2].replace("id: one", "id: two")
+    told = refusals(one + two)
+    assert "a.yml 第 12 行（two）" in told
+    assert "one" in told
+    assert "tag_prefix" in told
+    assert len(parse_journeys(one + two.replace("新客", "新友"))) == 2

@@ -229,7 +229,15 @@ async def test_a_journey_is_made_from_another_and_waits(shop: PagesShop, browser
     made = await browser.post(path, **{"from": "newcomer", "name": "秋天的新朋友"})
     assert made.headers["Location"].startswith(f"{LIST}/newcomer_2")
     new = await journey(shop, "newcomer_2")
-    assert (new.enabled, new.journey and new.journey.name) == (False, "秋天的新朋友")
+    assert new.journey is not None
+    assert (new.enabled, new.journey.name) == (False, "秋天的新朋友")
+    assert new.journey.cohort is not None
+    assert new.journey.cohort.tag_prefix == "新客2"
+    text = (await shop.bot.journeys.text("newcomer_2")).replace(
+        "tag_prefix: 新客2", "tag_prefix: 新客"
+    )
+    refused = await browser.post(f"{LIST}/newcomer_2/yaml", text=text, seen="1")
+    assert "和「newcomer」用了同样的批次标签" in await refused.text()
 
 
 async def test_a_segment_comes_with_words_for_every_step_before_whoever_takes_the_rest(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections.abc import Mapping
+from typing import Any
 
 from aiohttp import web
 from sqlalchemy import func, select
@@ -18,6 +20,7 @@ from bot.web.console.keys import SIGNED
 from bot.web.console.outreach_desk import ROOT, outreach_page
 from bot.web.console.shell import form_of, went
 from bot.web.keys import JOURNEYS
+from scheduler.journey import CohortSettings
 from scheduler.reading.rewriting import rewritten
 
 COPY = f"{ROOT}/copy-journey"
@@ -52,9 +55,12 @@ async def copy(request: web.Request) -> web.Response:
         return await _copying(request, form, "from", desk(request).words("journeys.broken"))
     own, name = form.get("id", "").strip() or await _free(request, draft.id), form.get("name", "")
     entry = draft.entry | {"id": own, "name": name.strip()}
+    if isinstance(entry.get("cohort"), dict):
+        entry["cohort"] = entry["cohort"] | {"tag_prefix": await _free_prefix(request, entry)}
     text = await asyncio.to_thread(rewritten, draft.text, entry)
     try:
-        made = await request.app[JOURNEYS].save(text, by=request[SIGNED].user)
+        note = desk(request).words("copy.note", name=draft.entry.get("name", draft.id))
+        made = await request.app[JOURNEYS].save(text, by=request[SIGNED].user, note=note)
     except Conflict as error:
         return await _copying(request, form, "id", error.message)
     except JourneyRefused as error:
@@ -90,6 +96,14 @@ async def _free(request: web.Request, source: str) -> str:
     taken = {one.id for one in await request.app[JOURNEYS].all()}
     stem = _NUMBERED.sub("", source)[:58]
     return next(name for n in range(2, 10_000) if (name := f"{stem}_{n}") not in taken)
+
+
+async def _free_prefix(request: web.Request, entry: Mapping[str, Any]) -> str:
+    """A prefix of cohort tags of its own: posts are aimed by the tags' names."""
+    journeys = [one.journey for one in await request.app[JOURNEYS].all() if one.journey]
+    taken = {one.cohort.tag_prefix for one in journeys if one.cohort}
+    stem = str(entry["cohort"].get("tag_prefix") or CohortSettings().tag_prefix)[:10]
+    return next(name for n in range(2, 100) if (name := f"{stem}{n}") not in taken)
 
 
 async def switch(request: web.Request) -> web.Response:
