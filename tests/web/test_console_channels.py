@@ -94,7 +94,7 @@ async def test_a_link_is_made_and_its_address_carries_the_channel(
     (channel,) = await rows(shop, Channel)
     assert channel.kind == "link"
     cards = await browser.text("/console/channels")
-    assert "获客助手额度还剩 1000 个（共 1000 个）；其中 1000 个 2027-11-20 到期" in cards
+    assert "获客助手额度还剩 1000 个（共 1000 个），2027-11-20 到期" in cards
     assert channel.qr_code.endswith(f"customer_channel={channel.state}")
     assert channel.qr_code in page
     assert 'name="daily_cap"' not in page

@@ -63,8 +63,9 @@ async def _quota(request: web.Request, channels: Sequence[ChannelView]) -> dict[
         return {"text": here.words("quota.late"), "low": False}
     text = here.words("quota.left", n=quota.balance, total=quota.total)
     if quota.portions and (lost_at := quota.portions[0].expires_at):
-        day = f"{lost_at.astimezone(here.zone):%Y-%m-%d}"
-        text += here.words("quota.lost", n=quota.portions[0].balance, day=day)
+        lost, day = quota.portions[0].balance, f"{lost_at.astimezone(here.zone):%Y-%m-%d}"
+        key = "quota.all_lost" if lost >= quota.balance else "quota.lost"
+        text += here.words(key, n=lost, day=day)
     return {"text": text, "low": quota.low}
 
 
