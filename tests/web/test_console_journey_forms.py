@@ -208,6 +208,26 @@ async def test_what_begins_and_ends_is_chosen_by_what_people_call_it(
     assert kept["priority"] == 80
 
 
+async def test_a_step_waits_for_another_or_for_an_event_by_its_name(
+    shop: PagesShop, browser: Guide
+) -> None:
+    path = f"{CARE}/steps/care"
+    page = await browser.text(path)
+    assert fields_in(page, "step-form")["base_step"] == "fit"
+    assert '<option value="领了优惠券">' in page
+    fields = fields_in(page, "step-form") | {"base": "event", "base_event": "领了优惠券"}
+    fields |= {"by": "hours", "hours": "2.5", "within": "48"}
+    assert await sent(browser, path, fields) == ""
+    kept = entry_of(await shop.bot.journeys.text("parcel_arrived"))
+    assert kept is not None
+    assert kept["steps"][1]["after"] == {
+        "event": "got_coupon",
+        "hours": 2.5,
+        "within_hours": 48,
+    }
+    assert "领了优惠券" in await browser.text(CARE)
+
+
 async def test_forged_fields_break_no_page(shop: PagesShop, browser: Guide) -> None:
     path = f"{NEW}/steps/hello"
     fields = await form(browser, path)

@@ -43,7 +43,7 @@ from bot.web.keys import JOURNEYS
 from scheduler import StepKind
 from scripts_library import Script
 
-EVENT_FIELDS = ("with.more", "without.more")
+EVENT_FIELDS = ("base_event", "with.more", "without.more")
 _NEXT_DAY = {"base": "trigger", "by": "day"}
 _UNSAVED = ("csrf", "do", "seen", "segment", "preview_days", "change", "like")
 
@@ -220,7 +220,7 @@ async def _page(request: web.Request, sheet: Sheet) -> web.Response:
         scripts=[(one.id, one.title) for one in scripts.values()],
         labels=labels,
         kinds=_kinds(sheet.fields.get("kind", "")),
-        earlier=_earlier(draft, sheet.id),
+        earlier=_earlier(draft, sheet),
         known=known,
         stage_ticks=[(f"stage.{name}", label) for name, label in known.stages.items()],
         tag_picks=[(name, name) for name in known.tags],
@@ -260,8 +260,15 @@ def _kinds(kind: str) -> Sequence[str]:
     return alike if kind in alike else (kind,)
 
 
-def _earlier(draft: Draft, step_id: str) -> dict[str, str]:
-    return {one: purpose for one, purpose in purposes_of(draft.steps).items() if one != step_id}
+def _earlier(draft: Draft, sheet: Sheet) -> dict[str, str]:
+    """The steps that this one may wait for: others that go to the same kind of audience."""
+    audience = StepKind(sheet.fields["kind"]).audience
+    alike = [
+        one
+        for one in draft.steps
+        if one.get("id") != sheet.id and StepKind(one["kind"]).audience is audience
+    ]
+    return purposes_of(alike)
 
 
 def _only_if(fields: Fields) -> list[str]:
