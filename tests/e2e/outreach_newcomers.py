@@ -106,10 +106,20 @@ class Newcomers:
             time.sleep(0.05)
         raise AssertionError("nobody takes a callback")
 
-    def until(self, hour: float) -> None:
-        """Let today run on."""
-        while self.now.hour + self.now.minute / 60 < hour:
-            time.sleep(0.02)
+    def until_tagged(self) -> None:
+        """Until everybody bears the tag of a cohort of today."""
+        contacts, today = self.posts.campaigns.contacts, f"{self.now:%y%m%d}"
+        names = (f"新客·{MOTHERS}·{today}", f"新客·{OTHERS}·{today}")
+        self.bots[0].wait_for(
+            lambda: (
+                sum(
+                    any(contacts.tags[tag][1] in names for tag in borne)
+                    for borne in list(contacts.pairs.values())
+                )
+                == len(self.segments)
+            ),
+            "everybody to be tagged",
+        )
 
     def until_posted(self, count: int) -> Moment:
         """Until WeCom was asked for so many posts in all, or the day is over."""

@@ -47,7 +47,7 @@ def test_killed_before_the_answer_to_a_post(start: StartBot, posts: Posts, tmp_p
     people.start()
     people.open_channel()
     people.come(8)
-    people.until(12)
+    people.until_tagged()
     for day in range(DAYS):
         people.sleep()
         calls = len(platform.calls_of(ADD))
@@ -75,7 +75,7 @@ def test_two_replicas_one_killed_and_wecom_in_trouble(
     people.start()
     people.open_channel()
     people.come(6)
-    people.until(12)
+    people.until_tagged()
     for day in range(DAYS):
         people.sleep()
         people.bots[day % 2].kill()
