@@ -46,6 +46,7 @@ class Usage:
     mass_send: Use
     mass_period: str
     moments_day: Use
+    moments_month: Use
     kf: Use
     kf_closes_at: datetime | None
 
@@ -181,9 +182,9 @@ class Ledger:
         subject = (Audience.CUSTOMER, customer.external_userid)
         day, week, rule = self._day(at), self._week(at), self.budget.mass_rule
         weight = self.budget.fatigue.weight(StepKind.MOMENT)
-        posts_day, posts_week = (
+        posts_day, posts_week, posts_month = (
             self._moments.seen(customer.cohorts, period)
-            for period in (("day", day), ("week", week))
+            for period in (("day", day), ("week", week), ("month", day.replace(day=1)))
         )
         closes = customer.kf.opened_at + self.budget.kf_window if customer.kf else None
         kf_open = closes is not None and at < closes
@@ -195,6 +196,7 @@ class Ledger:
             mass_send=Use(self._mass[subject, rule.period_of(day)], rule.limit_on(day)),
             mass_period=rule.period_zh,
             moments_day=Use(posts_day, self.budget.moments_per_day),
+            moments_month=Use(posts_month, self.budget.moments_per_month),
             kf=Use(
                 self._kf_used(subject, customer.kf) if kf_open else 0,
                 self.budget.kf_messages if kf_open else 0,

@@ -81,6 +81,7 @@ async def test_quotas_show_the_window_and_the_measure_of_the_day(
     assert status == 200
     assert (quotas["kf"]["used"], quotas["kf"]["limit"], quotas["kf"]["open"]) == (1, 5, True)
     assert 1 <= quotas["touches"]["used_today"] <= quotas["touches"]["limit_per_day"] == 6
+    assert (quotas["moments"]["used_this_month"], quotas["moments"]["limit_per_month"]) == (0, 60)
     assert (await ask("/quotas/nobody"))[0] == 404
 
 

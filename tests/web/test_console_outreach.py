@@ -222,15 +222,17 @@ async def test_results_show_rates_echoes_and_intervals(shop: PagesShop, browser:
     await add(shop, echo(post, "reached", 7), echo(post, "liked", 2))
     await add(shop, *(echo(sent[number], "replied", by="wmLin") for number in (1, 5)))
     page = await browser.text("/console/outreach/results")
-    assert "<b>2</b><small" in page
-    assert ">17%</small>" in page
-    assert "<em>5%–45%</em>" in page
+    assert "<b>2</b><small>17%</small>" in page
+    assert "<em>5–45%</em>" in page
     assert ">7 人</span>" in page
     assert "6 人里 2 人回复" in page
     assert "33%（10%–70%）" in page
     assert "还看不出差别" in page
     bought = await browser.text("/console/outreach/results?by=bought&days=30")
     assert "6 人里 0 人下单" in bought
+    person = await browser.text("/console/customers/wmLin")
+    assert "还能联系几次" in person
+    assert "客户 48 小时内没有发来消息" in person
     timeline = await browser.text("/console/customers/wmLin?kind=touch")
     assert "破冰·问一个好回答的问题" in timeline
     assert "新朋友七天 · 导购卡片" in timeline

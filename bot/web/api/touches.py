@@ -174,7 +174,12 @@ def _quotas(view: LedgerView, zone: Any, hours: int) -> QuotaView:
             "rule": view.rule,
             "period": use.mass_period,
         },
-        moments={"used_today": use.moments_day.used, "limit_per_day": use.moments_day.limit},
+        moments={
+            "used_today": use.moments_day.used,
+            "limit_per_day": use.moments_day.limit,
+            "used_this_month": use.moments_month.used,
+            "limit_per_month": use.moments_month.limit,
+        },
         touches={
             "used_today": use.day.used,
             "limit_per_day": use.day.limit,

@@ -23,6 +23,7 @@ from bot.web.api.cursors import read_cursor, write_cursor
 from bot.web.api.customers import known_customer, path_customer, show_customer
 from bot.web.console.answers import is_htmx
 from bot.web.console.customer_acts import CUSTOMERS, handovers
+from bot.web.console.customer_limits import limits_of
 from bot.web.console.desk import Desk, desk
 from bot.web.console.keys import SIGNED
 from bot.web.console.outreach_desk import current_plans
@@ -60,6 +61,7 @@ async def show(request: web.Request) -> web.Response:
         fields=_field_labels(here),
         entries=entries,
         following=following,
+        limits=await limits_of(request, here, who),
         kinds=_kinds(here),
         kind=_kind(request),
         path=_path(who),

@@ -28,7 +28,6 @@ from scheduler import Journey, ReadOut, StepKind, wilson
 
 RESULTS = f"{ROOT}/results"
 SPANS = ("30", "90", "all")
-_FEW = 20
 _REASONS = 3
 _WIDTH = 100
 
@@ -44,7 +43,6 @@ class Share:
     low: float = 0
     width: float = 0
     middle: float = 0
-    few: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,12 +182,11 @@ def _share(words: Wording, count: int, people: int) -> Share:
     return Share(
         count,
         rate=f"{interval.rate:.0%}",
-        span=words("results.range", low=low, high=high),
+        span=words("results.range", low=low.removesuffix("%"), high=high),
         said=words("results.range.said", low=low, high=high),
         low=round(interval.low * _WIDTH, 1),
         width=round((interval.high - interval.low) * _WIDTH, 1),
         middle=round(interval.rate * _WIDTH, 1),
-        few=people < _FEW,
     )
 
 

@@ -21,7 +21,6 @@ ZH_RESULTS: dict[str, str] = {
     "results.posts": "{n} 条",
     "results.range": "{low}–{high}",
     "results.range.said": "真实的比例有 95% 的把握在 {low} 到 {high} 之间",
-    "results.few_people": "人少，仅供参考",
     "results.none": "这段时间里，这个旅程还没有安排过触达。",
     "results.empty": "还没有可看的效果",
     "results.empty.lead": "旅程开启并发出之后，这里会有每一步谁看到、谁回复、谁下单。",
@@ -68,7 +67,6 @@ EN_RESULTS: dict[str, str] = {
     "results.posts": "{n} posts",
     "results.range": "{low}–{high}",
     "results.range.said": "With 95% confidence the true rate lies between {low} and {high}",
-    "results.few_people": "few people, a hint only",
     "results.none": "Nothing was planned on this journey in this time.",
     "results.empty": "No results yet",
     "results.empty.lead": "Once journeys are on and have reached somebody, what they saw, replied "
