@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 from bot.cli import app
 from bot.commands.simulate import rehearsed
 from bot.settings import Settings
+from scheduler.reading.loading import SHIPPED
 
 START = datetime.fromisoformat("2026-03-02T08:00:00+08:00")
 
@@ -39,6 +40,15 @@ def test_a_preview_shows_each_day_of_a_segment() -> None:
     assert done.exit_code == 0, done.output
     rows = json.loads(done.output)
     assert [row["day"] for row in rows if row["kind"] == "moment"] == [1, 2, 3, 4, 5, 6, 7]
+
+
+def test_a_file_of_ones_own_is_rehearsed_before_it_is_put_anywhere(tmp_path: Path) -> None:
+    text = (SHIPPED / "parcel_arrived.yml").read_text(encoding="utf-8")
+    (tmp_path / "own.yml").write_text(text.replace("parcel_arrived", "own"), encoding="utf-8")
+    command = ["plan", "preview", "own", "--file", str(tmp_path / "own.yml")]
+    shown = CliRunner().invoke(app, command)
+    assert shown.exit_code == 0, shown.output
+    assert "问合不合身" in shown.output
 
 
 def test_a_mistake_in_a_journey_names_file_line_and_mend(
