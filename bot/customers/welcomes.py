@@ -62,7 +62,7 @@ class Welcomes:
         herald = Herald(database, client, clock, agent_id=settings.wecom.agent_id)
         tell = gate(herald.handle)
         self.notices = Worker(database, GuideNotice, tell, name=name, clock=clock)
-        greeter = Greeter(
+        greet = Greeter(
             database,
             client,
             clock,
@@ -73,17 +73,11 @@ class Welcomes:
             aftercare=Aftercare(clock, funnel, own),
             variables=variables,
             first=first,
-        )
+        ).handle
         self.greetings = Worker(
-            database,
-            Greeting,
-            greeter.handle,
-            name=name,
-            clock=clock,
-            concurrency=CONCURRENCY,
-            urgent=True,
-            on_settled=self._settled,
-        )
+            database, Greeting, greet, name=name, clock=clock, concurrency=CONCURRENCY,
+            urgent=True, on_settled=self._settled,
+        )  # fmt: skip
 
     def _settled(self) -> None:
         self.notices.nudge()

@@ -83,14 +83,7 @@ async def show_customers(request: web.Request) -> web.Response:
     url = f"{CUSTOMERS}?{urlencode(kept)}" if kept else CUSTOMERS
     if "do" in request.query and not is_htmx(request):
         raise web.HTTPSeeOther(url)
-    async with here.database.read() as session:
-        condition = _described(plain, rule, here.now)
-        found = await _page(session, condition, request.query.get("cursor", ""))
-        total = await session.scalar(select(func.count()).select_from(condition.subquery()))
-        rows = await _rows(session, here, found[:_LIMIT], options)
-        saved = await saved_segments(session)
-    more = len(found) > _LIMIT
-    last = found[_LIMIT - 1] if more else None
+    found = await _found(request, options, _described(plain, rule, here.now), kept)
     response = shown(
         request,
         "_customers.html" if is_htmx(request) else "customers.html",
@@ -101,19 +94,35 @@ async def show_customers(request: web.Request) -> web.Response:
         whole=rule.completed(),
         segment_id=segment_id,
         segment_name=name,
-        saved=saved,
-        rows=rows,
-        total=total or 0,
         about=list(About),
         most=(MOST_GROUPS, MOST_CONDITIONS, MOST_DEPTH),
         filtered=bool(plain or rule.completed().groups),
         first=not request.query.get("cursor"),
         start=url,
-        following=_following(kept, last) if last else "",
+        **found,
     )
     if is_htmx(request):
         response.headers["HX-Push-Url"] = url
     return response
+
+
+async def _found(
+    request: web.Request, options: Options, condition: Any, kept: dict[str, str]
+) -> dict[str, Any]:
+    """One page of the customers described, how many there are, and the saved segments."""
+    here = desk(request)
+    async with here.database.read() as session:
+        found = await _page(session, condition, request.query.get("cursor", ""))
+        total = await session.scalar(select(func.count()).select_from(condition.subquery()))
+        rows = await _rows(session, here, found[:_LIMIT], options)
+        saved = await saved_segments(session)
+    last = found[_LIMIT - 1] if len(found) > _LIMIT else None
+    return {
+        "rows": rows,
+        "total": total or 0,
+        "saved": saved,
+        "following": _following(kept, last) if last else "",
+    }
 
 
 async def save(request: web.Request) -> web.Response:
