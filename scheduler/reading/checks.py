@@ -141,7 +141,7 @@ def _check_moment(journey: Journey, step: Step, path: Path) -> Iterator[Finding]
         mend = 'at 写 day 和 time，如 at: {day: 1, time: "09:30"}'
         yield Finding(path, "朋友圈要写明第几天几点", mend)
     joining = journey.cohort is not None and journey.cohort.by is CohortBy.JOINING_DAY
-    if joining and timing.offset.days < 1:
+    if joining and timing.offset.at is not None and timing.offset.days < 1:
         mend = "day 从 1 开始：加入当天标签还没打齐，当天发会有人看不到"
         yield Finding((*path, "at"), "按加入日分批的朋友圈不能在加入当天发", mend)
     if step.days is not Days.ANY or step.condition != Condition():
@@ -170,9 +170,12 @@ def _check_contents(
         for name in contents:
             if name not in segments and name != DEFAULT_SEGMENT:
                 mend = suggestion(name, [*segments, DEFAULT_SEGMENT])
+                if segments == [DEFAULT_SEGMENT]:
+                    mend = "先在旅程里写 segments；不分客群就在 content 下直接写 text"
                 yield Finding((*place, name), f"没有名叫「{name}」的客群", mend)
         missing = [name for name in segments if name not in contents]
-        if missing and DEFAULT_SEGMENT not in contents:
+        strangers = segments == [DEFAULT_SEGMENT] and contents
+        if missing and DEFAULT_SEGMENT not in contents and not strangers:
             mend = "补上这些客群的内容，或写一份 default"
             yield Finding(place, f"没有给客群「{'、'.join(missing)}」写内容", mend)
         for name, content in contents.items():

@@ -265,3 +265,23 @@ def test_two_journeys_may_not_aim_their_posts_at_the_same_tags() -> None:
     assert "one" in told
     assert "tag_prefix" in told
     assert len(parse_journeys(one + two.replace("新客", "新友"))) == 2
+
+
+def test_segments_that_no_journey_has_are_told_once_with_what_to_write() -> None:
+    told = refusals(journey_with(STEP.replace("{text: 你好}", "{mothers: {text: 你好}}")))
+    assert told.count("改法") == 1
+    assert "先在旅程里写 segments" in told
+
+
+@pytest.mark.parametrize(
+    ("wrong", "mend"),
+    [
+        (("content:", "todo: 打电话, content:"), "把「todo」写到 content 里"),
+        (("{hours: 1}", "{hours: 1, days: 1}"), "是不是想写「day」"),
+        (("{text: 你好}", "{text: 好, miniprogram: {appid: a, title: b, page: c}}"), "补上 image"),
+    ],
+)
+def test_a_key_at_the_wrong_place_is_told_where_it_belongs(
+    wrong: tuple[str, str], mend: str
+) -> None:
+    assert mend in refusals(journey_with(STEP.replace(*wrong)))
