@@ -316,6 +316,8 @@ async def test_a_customer_is_handed_on(shop: PagesShop, browser: Guide) -> None:
     assert "等待生效" in page
     assert "苏晴 → 何棠" in page
     assert 'id="hand-on"' not in page
+    assert "由苏晴转给何棠，等企业微信办理" in page
+    assert "To be handed from 苏晴 to 何棠" in await browser.text(f"{path}?lang=en&kind=transfer")
 
 
 async def test_groups_of_conditions_stand_inside_each_other(
