@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot import loggers
@@ -23,6 +23,7 @@ from bot.errors import (
 )
 from bot.outreach.attachments import MomentMedia, mass_send_attachments, text_of
 from bot.outreach.last_look import LastLook, last_look
+from bot.outreach.moment_pace import take_turn
 from bot.outreach.planning import TURN
 from bot.outreach.plans import Plans
 from bot.outreach.reading_back import Doubt, ReadBack
@@ -38,16 +39,14 @@ from bot.store.outreach_tables import (
 from bot.store.tables import WorkState
 from bot.wecom.client import WeComClient
 from bot.wecom.mass_sends import MOST_TEXT_BYTES
-from bot.wecom.moments import MOST_TEXT_CHARACTERS
+from bot.wecom.moments import MOST_TEXT_CHARACTERS, QUOTA_SPENT
 from scheduler import Rule
 
 _FIRST_POLL = timedelta(seconds=10)
-_MINUTE = timedelta(minutes=1)
 _LOOK_AGAIN = timedelta(seconds=15)
 _LOOK_AGAIN_REAL = timedelta(seconds=0.7)
 _TRANSIT = timedelta(seconds=1)
 _UNREADABLE_AFTER = timedelta(days=1)
-_MOMENTS = "outreach moments"
 
 
 class TaskMaker:
@@ -154,17 +153,15 @@ class TaskMaker:
 
     async def _claim(self, task: OutreachTask) -> list[str]:
         """Commit that the call is about to be made for these; nobody when it must not be now."""
-        now = self._clock.now()
-        soon = now + as_real(self._clock, _TRANSIT)
         async with self._database.write() as session:
             await self._database.alone(session, TURN)
-            if task.kind == TaskKind.MOMENT:
-                await self._database.alone(session, _MOMENTS)
-                if await self._too_many(session, task):
-                    return []
+            now = self._clock.now()
+            soon = now + as_real(self._clock, _TRANSIT)
             look = await last_look(session, self._plans, task, now, soon=soon)
             if look.nobody is not None or look.wait_until is not None:
                 await self._not_now(session, task, look)
+                return []
+            if task.kind == TaskKind.MOMENT and await self._too_many(session, task):
                 return []
             audience = task.audience if task.kind == TaskKind.MOMENT else list(look.targets)
             held: Any = await session.execute(
@@ -207,23 +204,14 @@ class TaskMaker:
             await end_touches(session, task.id, TouchState.CANCELLED, rule.zh, rule)
 
     async def _too_many(self, session: AsyncSession, task: OutreachTask) -> bool:
-        now = self._clock.now()
-        made = await session.scalar(
-            select(func.count())
-            .select_from(OutreachTask)
-            .where(
-                OutreachTask.kind == TaskKind.MOMENT,
-                OutreachTask.called_at > now - _MINUTE,
-                OutreachTask.id != task.id,
-            )
-        )
         pace = self._plans.budget.moment_tasks_per_minute
-        if (made or 0) < pace:
+        until = await take_turn(session, self._database, self._clock, calls_a_minute=pace)
+        if until is None:
             return False
         await session.execute(
             update(OutreachTask).where(OutreachTask.id == task.id).values(attempts=0)
         )
-        await postpone(session, task, until=now + _MINUTE / pace, error="每分钟的朋友圈任务数已满")
+        await postpone(session, task, until=until, error="每分钟的朋友圈任务数已满")
         return True
 
     async def _call(self, task: OutreachTask, call: dict[str, Any]) -> None:
@@ -236,6 +224,9 @@ class TaskMaker:
             await self._not_called(task)
             raise
         except (GiveUp, TellGuide, MendSettings) as error:
+            if error.errcode == QUOTA_SPENT:
+                await self._not_called(task)
+                raise RetryLater(error.message, errcode=QUOTA_SPENT, wait_seconds=60) from None
             await self._fail(task, "；".join(filter(None, (error.message, error.hint))))
             return
         await self._made(task, answer)
