@@ -9,7 +9,9 @@ from sqlalchemy import delete, func, or_, select
 
 from bot import loggers
 from bot.clock import Clock
+from bot.store.contact_tables import PortraitFact
 from bot.store.database import Database
+from bot.store.nlu_tables import NluReview
 from bot.store.tables import Message, Outbound, Suggestion, SuggestionStatus, WorkState
 
 _CHUNK = 500
@@ -18,7 +20,8 @@ _CHUNK = 500
 class MessageForgetter:
     """Deletes messages and replies after `days`, and empties the suggestions between them.
 
-    Emptied suggestions still say which intent was understood, what was decided and by whom.
+    Emptied suggestions still say which intent was understood, what was decided and by whom; what
+    was learnt of a customer stays without the words that it was learnt from.
     """
 
     def __init__(self, database: Database, clock: Clock, *, days: int) -> None:
@@ -30,7 +33,7 @@ class MessageForgetter:
         """Forget all that is old enough, a little at a time; returns how many rows it was."""
         before = self._clock.now() - self._kept
         gone = 0
-        for one in (self._messages, self._replies, self._words):
+        for one in (self._messages, self._replies, self._reviews, self._words, self._quotes):
             while taken := await one(before):
                 gone += taken
         if gone:
@@ -43,6 +46,17 @@ class MessageForgetter:
     async def _replies(self, before: datetime) -> int:
         done = Outbound.state != WorkState.READY
         return await self._empty(Outbound, Outbound.created_at < before, done)
+
+    async def _reviews(self, before: datetime) -> int:
+        return await self._empty(NluReview, NluReview.created_at < before)
+
+    async def _quotes(self, before: datetime) -> int:
+        old = select(PortraitFact).where(PortraitFact.last_at < before, PortraitFact.quote != "")
+        async with self._database.write() as session:
+            rows = (await session.scalars(old.order_by(PortraitFact.id).limit(_CHUNK))).all()
+            for row in rows:
+                row.quote = ""
+        return len(rows)
 
     async def _empty(self, table: Any, *old: Any) -> int:
         """Rows come in the order of their numbers, so the oldest are found without an index.

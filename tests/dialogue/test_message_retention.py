@@ -9,7 +9,9 @@ from sqlalchemy import func, select
 
 from bot.clock import ManualClock
 from bot.dialogue.forgetting import MessageForgetter
+from bot.store.contact_tables import PortraitFact
 from bot.store.database import Database
+from bot.store.nlu_tables import NluReview
 from bot.store.tables import (
     Burst,
     Conversation,
@@ -69,6 +71,18 @@ async def talk(database: Database, number: int, *, days: float, status: str = "a
             )
         )  # fmt: skip
         session.add(
+            PortraitFact(
+                external_userid=who, field="size", value="L", confidence=0.9, state="guessed",
+                quote="我穿L码", first_at=at, last_at=at,
+            )
+        )  # fmt: skip
+        session.add(
+            NluReview(
+                suggestion_id=suggestion.id, text="多少钱", guess="ask_price", confidence=0.4,
+                because="unsure", status="open", created_at=at,
+            )
+        )  # fmt: skip
+        session.add(
             ScriptUse(
                 script_id="price", suggestion_id=suggestion.id, external_userid=who,
                 outcome="sent", at=at,
@@ -81,13 +95,16 @@ async def test_old_words_go_and_figures_stay(database: Database) -> None:
     await talk(database, 2, days=91, status="pending")
     await talk(database, 3, days=89)
     forgetter = MessageForgetter(database, ManualClock(NOW), days=90)
-    assert await forgetter.tick() == 5
+    assert await forgetter.tick() == 9
     assert await forgetter.tick() == 0
     async with database.read() as session:
         assert (await session.scalars(select(Message.msgid))).all() == ["m3"]
         assert (await session.scalars(select(Outbound.msgid))).all() == ["o3"]
         old, waiting, fresh = await session.scalars(select(Suggestion).order_by(Suggestion.id))
         assert await session.scalar(select(func.count()).select_from(ScriptUse)) == 3
+        assert await session.scalar(select(func.count()).select_from(NluReview)) == 1
+        facts = await session.execute(select(PortraitFact.value, PortraitFact.quote))
+        assert sorted(facts.all()) == [("L", ""), ("L", ""), ("L", "我穿L码")]
     assert (old.text, old.sent_text, old.choices) == ("", None, [])
     assert (old.status, old.understanding["intent"]) == ("approved", "ask_price")
     assert old.understanding["entities"] == []
