@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.customers.follows import JOINED
 from bot.store.contact_tables import Follow, Guide
-from bot.store.outreach_tables import CohortMember
+from bot.store.outreach_tables import CohortMember, CohortTag
 from bot.store.tables import Conversation, Customer, Outbound, WorkState
 from scheduler import Customer as Person
 from scheduler import KfWindow
@@ -76,10 +76,14 @@ def has_left(userid: Any) -> ColumnElement[bool]:
 
 
 async def _cohorts(session: AsyncSession, ids: list[str]) -> defaultdict[str, list[str]]:
+    """Those whose posts they see, and those retired under them: what was seen still counts."""
     found: defaultdict[str, list[str]] = defaultdict(list)
     rows = await session.execute(
-        select(CohortMember.external_userid, CohortMember.cohort).where(
-            CohortMember.external_userid.in_(ids), CohortMember.left_at.is_(None)
+        select(CohortMember.external_userid, CohortMember.cohort)
+        .outerjoin(CohortTag, CohortTag.cohort == CohortMember.cohort)
+        .where(
+            CohortMember.external_userid.in_(ids),
+            or_(CohortMember.left_at.is_(None), CohortMember.left_at == CohortTag.retired_at),
         )
     )
     for who, cohort in rows:

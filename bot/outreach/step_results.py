@@ -9,12 +9,13 @@ from datetime import datetime, timedelta
 from hashlib import blake2b
 from typing import Any
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from bot.store.outreach_tables import CohortMember, TouchEcho, TouchRow, TouchState, TouchTally
+from bot.outreach.posts_seen import posts_seen
+from bot.store.outreach_tables import TouchEcho, TouchRow, TouchState, TouchTally
 from bot.store.upsert import insert_new
-from scheduler import Audience, ReadOut, StepKind, read_out
+from scheduler import ReadOut, StepKind, read_out
 
 _CREDIT = timedelta(days=3)
 REPLIED, BOUGHT = "replied", "bought"
@@ -150,15 +151,9 @@ async def _last_message(session: AsyncSession, who: str, at: datetime) -> TouchR
 
 async def _last_post(session: AsyncSession, who: str, at: datetime) -> TouchRow | None:
     found: TouchRow | None = await session.scalar(
-        select(TouchRow)
-        .join(CohortMember, CohortMember.cohort == TouchRow.subject)
+        posts_seen(who)
         .where(
-            CohortMember.external_userid == who,
-            CohortMember.joined_at <= TouchRow.sent_at,
-            or_(CohortMember.left_at.is_(None), CohortMember.left_at > TouchRow.sent_at),
-            TouchRow.audience == Audience.COHORT,
             TouchRow.due_at > at - 2 * _CREDIT,
-            TouchRow.status == TouchState.SENT,
             TouchRow.sent_at <= at,
             TouchRow.sent_at > at - _CREDIT,
         )

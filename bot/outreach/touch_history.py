@@ -8,6 +8,7 @@ from sqlalchemy import or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.customers.timeline import Entry, Place
+from bot.outreach.posts_seen import posts_seen
 from bot.store.outreach_tables import TouchRow, TouchState
 from scheduler import StepKind, Way
 
@@ -17,8 +18,8 @@ KIND = "touch"
 async def touches(
     session: AsyncSession, who: str, before: Place | None, limit: int
 ) -> list[Entry]:
-    """What went out to one customer by mass sends and cards, newest first."""
-    rows = await session.scalars(
+    """What went out to one customer by mass sends and cards, and posts seen, newest first."""
+    told = await session.scalars(
         select(TouchRow)
         .where(
             TouchRow.external_userid == who,
@@ -29,7 +30,18 @@ async def touches(
         .order_by(TouchRow.sent_at.desc(), TouchRow.id.desc())
         .limit(limit)
     )
-    return [_entry(row) for row in rows]
+    posts = await session.scalars(
+        posts_seen(who)
+        .where(_older(before))
+        .order_by(TouchRow.sent_at.desc(), TouchRow.id.desc())
+        .limit(limit)
+    )
+    rows = sorted([*told, *posts], key=_when, reverse=True)
+    return [_entry(row) for row in rows[:limit]]
+
+
+def _when(row: TouchRow) -> tuple[Any, str]:
+    return row.sent_at, row.id
 
 
 def _older(before: Place | None) -> Any:

@@ -7,8 +7,11 @@ import pytest
 from outreach_shop import GUIDE, Shop
 from sqlalchemy import select
 
+from bot.outreach import touch_history
+from bot.outreach.ledger_view import ledger_view
 from bot.outreach.step_results import step_results
 from bot.sandbox import Fault, moments
+from bot.settings import Settings
 from bot.store.outreach_tables import CohortMember, TaskPhase, TouchState
 from scheduler import Rule
 
@@ -72,7 +75,13 @@ async def test_each_segment_sees_each_day_once(outreach_shop: Callable[..., Shop
     assert touches[0].outcome["reached"] == 1
     async with shop.database.read() as session:
         members = (await session.scalars(select(CohortMember))).all()
+        settings = Settings.model_validate({"outreach": {"enabled": True}})
+        now = shop.clock.now()
+        view = await ledger_view(session, shop.outreach, settings, "wmMother", now)
+        seen = await touch_history.touches(session, "wmMother", None, 10)
     assert all(one.left_at is not None for one in members), "the used tags are retired"
+    assert view is not None and view.usage.moments_month.used == 2, "what was seen still counts"
+    assert [one.data["step"] for one in seen] == ["two", "one"]
 
 
 async def test_who_opts_out_sees_no_more(outreach_shop: Callable[..., Shop]) -> None:
