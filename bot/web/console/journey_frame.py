@@ -23,7 +23,7 @@ from bot.web.console.journey_frame_fields import (
     triggers_in,
     with_triggers,
 )
-from bot.web.console.journey_rehearsal import rehearsed
+from bot.web.console.journey_rehearsal import DAYS, Rehearsed, rehearsed
 from bot.web.console.journey_segments import new_fields, with_segments
 from bot.web.console.known_names import KnownNames, known_names
 from bot.web.console.outreach_desk import outreach_page
@@ -31,7 +31,8 @@ from bot.web.console.plain_fields import Fields
 from bot.web.console.shell import form_of, went
 from scheduler import Problem, TriggerKind
 
-_UNSAVED = ("csrf", "do", "seen", "change")
+_UNFINISHED = ("redraw", "trigger.add")  # what was just begun is not yet wrong
+_UNSAVED = ("csrf", "do", "seen", "change", "segment", "preview_days")
 
 
 @dataclass(slots=True)
@@ -45,12 +46,14 @@ class Sheet:
     others: list[str] = field(default_factory=list)
     theirs: dict[str, str] = field(default_factory=dict)
     told: str = ""
-    fine: bool = False
+    preview: Rehearsed | None = None
 
 
 async def show_frame(request: web.Request) -> web.StreamResponse:
     draft = await _open(request)
-    return await _page(request, Sheet(draft, frame_fields(draft.entry)))
+    sheet = Sheet(draft, frame_fields(draft.entry))
+    await _check(request, sheet)
+    return await _page(request, sheet)
 
 
 async def post_frame(request: web.Request) -> web.StreamResponse:
@@ -63,8 +66,10 @@ async def post_frame(request: web.Request) -> web.StreamResponse:
     if act == "save" and await _save(request, sheet):
         return went(request, journey_path(draft.id), "saved")
     sheet.fields = with_triggers(sheet.fields, act)
-    if act == "check":
+    if not sheet.errors and not sheet.others:
         await _check(request, sheet)
+    if act in _UNFINISHED:
+        sheet.errors, sheet.others = {}, []
     return await _page(request, sheet)
 
 
@@ -111,12 +116,13 @@ def _edited(request: web.Request, sheet: Sheet) -> dict[str, Any]:
 
 async def _check(request: web.Request, sheet: Sheet) -> None:
     text = await asyncio.to_thread(sheet.draft.rewritten, _edited(request, sheet))
+    asked = sheet.form | {"days": sheet.form.get("preview_days", "")}
+    if asked.get("segment") not in segments_in(sheet.draft.entry):
+        asked["segment"] = ""
     try:
-        await rehearsed(request, text=text, journey=sheet.draft.id)
+        sheet.preview = await rehearsed(request, asked, text=text, journey=sheet.draft.id)
     except JourneyRefused as error:
         _refused(sheet, error)
-    else:
-        sheet.fine = True
 
 
 def _refused(sheet: Sheet, error: JourneyRefused) -> None:
@@ -148,7 +154,11 @@ async def _page(request: web.Request, sheet: Sheet) -> web.Response:
         others=sheet.others,
         theirs=known.labelled(sheet.theirs, _event_fields(sheet.fields)),
         told=sheet.told,
-        fine=sheet.fine,
+        preview=sheet.preview,
+        problems=[],
+        own="",
+        days=DAYS,
+        asked_days=sheet.form.get("preview_days", ""),
         journey=str(draft.entry.get("name", draft.id)),
         back=journey_path(draft.id),
         path=f"{journey_path(draft.id)}/frame",

@@ -52,7 +52,6 @@ ZH_JOURNEY_FRAME: dict[str, str] = {
     "frame.segment.like": "内容先照着",
     "frame.segment.like.hint": "每一步的文字和图片先复制一份，保存后再到步骤里改",
     "frame.segment.first": "其余的人自动成为另一个客群；保存后到步骤里给新客群写内容。",
-    "frame.check": "检查",
     "trigger.kind.added": "加上好友",
     "trigger.kind.stage_entered": "进入漏斗阶段",
     "trigger.kind.tag_added": "打上标签",
@@ -127,7 +126,6 @@ EN_JOURNEY_FRAME: dict[str, str] = {
     "frame.segment.like.hint": "copied into every step at first; change them there once saved",
     "frame.segment.first": "Everybody else becomes a segment, too; write the new one's words in "
     "the steps once saved.",
-    "frame.check": "Check",
     "trigger.kind.added": "a guide is added",
     "trigger.kind.stage_entered": "a stage is entered",
     "trigger.kind.tag_added": "a tag is put on",

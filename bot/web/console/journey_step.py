@@ -182,6 +182,8 @@ async def _check(request: web.Request, sheet: Sheet) -> None:
     edited = _edited(sheet)
     text = await asyncio.to_thread(sheet.draft.rewritten, edited)
     asked = sheet.form | {"days": sheet.form.get("preview_days", "")}
+    if asked.get("segment") not in segments_of(edited):
+        asked["segment"] = ""
     try:
         sheet.preview = await rehearsed(request, asked, text=text, journey=sheet.draft.id)
     except JourneyRefused as error:
