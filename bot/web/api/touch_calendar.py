@@ -9,7 +9,8 @@ from aiohttp import web
 from pydantic import BaseModel, Field
 
 from bot.errors import Conflict
-from bot.outreach.calendar_view import Day, Line, Load, touch_calendar
+from bot.outreach.calendar_loads import Load
+from bot.outreach.calendar_view import Day, Line, touch_calendar
 from bot.web.api.endpoint import Body, Endpoint
 from bot.web.keys import CLOCK, DATABASE, OUTREACH, SETTINGS
 

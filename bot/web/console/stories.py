@@ -65,34 +65,48 @@ def _touch(here: Desk, entry: Entry, journeys: Mapping[str, Journey]) -> tuple[s
 
 def _words(here: Desk, entry: Entry, guides: Mapping[str, str]) -> tuple[str, str]:
     kind, data, say = entry.place.kind, entry.data, here.words
-    guide = guides.get(str(data.get("guide", "")), str(data.get("guide", "")))
-    if kind == "stage":
-        came, to = data.get("from"), here.stage(str(data["to"]))
-        text = (
-            say("story.stage", a=here.stage(str(came)), b=to) if came else say("story.start", b=to)
-        )
-        because = (_cause(here, str(data.get("cause", ""))), _by_whom(data))
-        return text, " · ".join(filter(None, because))
-    if kind == "tag":
-        key = "story.tag_on" if data.get("added") else "story.tag_off"
-        return say(key, tag=data["tag"]), str(data.get("because") or "") or guide
-    if kind == "follow":
-        key = f"story.follow.{data.get('change')}"
-        text = say(key, guide=guide) if key in say.texts else entry.text
-        return text, str(data.get("reason") or "")
-    if kind == "transfer":
-        giver, taker = (guides.get(str(data[side]), str(data[side])) for side in ("from", "to"))
-        because = data.get("reason") or (data.get("by") if data["event"] == "asked" else "")
-        return say(f"story.transfer.{data['event']}", a=giver, b=taker), str(because or "")
-    if kind == "opt_out":
-        key = "story.out" if data.get("out") else "story.in"
-        return say(key), str(data.get("reason") or data.get("by") or "")
-    if kind == "behaviour":
-        key = f"story.did.{data.get('type')}"
-        return (say(key) if key in say.texts else entry.text), ""
-    if kind == "reply":
-        return entry.text, str(data.get("problem") or "")
-    return entry.text or str(data.get("msgtype", "")), ""
+    guide = _named(guides, data.get("guide"))
+    match kind:
+        case "stage":
+            return _stage(here, data)
+        case "tag":
+            key = "story.tag_on" if data.get("added") else "story.tag_off"
+            return say(key, tag=data["tag"]), str(data.get("because") or "") or guide
+        case "follow":
+            key = f"story.follow.{data.get('change')}"
+            text = say(key, guide=guide) if key in say.texts else entry.text
+            return text, str(data.get("reason") or "")
+        case "transfer":
+            return _transfer(here, data, guides)
+        case "opt_out":
+            key = "story.out" if data.get("out") else "story.in"
+            return say(key), str(data.get("reason") or data.get("by") or "")
+        case "behaviour":
+            key = f"story.did.{data.get('type')}"
+            return (say(key) if key in say.texts else entry.text), ""
+        case "reply":
+            return entry.text, str(data.get("problem") or "")
+        case _:
+            return entry.text or str(data.get("msgtype", "")), ""
+
+
+def _stage(here: Desk, data: Mapping[str, Any]) -> tuple[str, str]:
+    came, to, say = data.get("from"), here.stage(str(data["to"])), here.words
+    text = say("story.stage", a=here.stage(str(came)), b=to) if came else say("story.start", b=to)
+    because = (_cause(here, str(data.get("cause", ""))), _by_whom(data))
+    return text, " · ".join(filter(None, because))
+
+
+def _transfer(here: Desk, data: Mapping[str, Any], guides: Mapping[str, str]) -> tuple[str, str]:
+    """Who asked for it, or why it ended as it did."""
+    event = str(data["event"])
+    giver, taker = _named(guides, data["from"]), _named(guides, data["to"])
+    note = data.get("reason") or (data.get("by") if event == "asked" else "")
+    return here.words(f"story.transfer.{event}", a=giver, b=taker), str(note or "")
+
+
+def _named(guides: Mapping[str, str], userid: object) -> str:
+    return guides.get(str(userid or ""), str(userid or ""))
 
 
 def _by_whom(data: Mapping[str, Any]) -> str:
