@@ -210,6 +210,9 @@ def _check_post(content: Content, path: Path) -> Iterator[Finding]:
         yield Finding((*path, "text"), f"超过 {_MOMENT_CHARACTERS} 个字", "缩短文字")
     if len(content.images) > _ATTACHMENTS:
         yield Finding((*path, "images"), f"图片多于 {_ATTACHMENTS} 张", "删到 9 张以内")
+    covers = (content.link.image,) if content.link and content.link.image else ()
+    if any(image.startswith("https://") for image in (*content.images, *covers)):
+        yield Finding(path, "朋友圈的图片不能用网址", "下载后放到旅程目录下，写相对路径")
 
 
 def _check_message(step: Step, content: Content, path: Path) -> Iterator[Finding]:

@@ -159,6 +159,15 @@ journeys:
         ),
         (
             journey_with(
+                STEP.replace("nudge", "moment").replace(
+                    "你好", "你好, images: ['https://a/b.png']"
+                ),
+                "  cohort: {by: joining_day}\n",
+            ),
+            "朋友圈的图片不能用网址",
+        ),
+        (
+            journey_with(
                 STEP.replace("nudge", "mass_send").replace("你好", '"{customer_name}好"')
             ),
             "不能用 {customer_name}",
