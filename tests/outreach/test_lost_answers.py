@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import pytest
 from outreach_shop import GUIDE, Shop
 
 from bot.sandbox import Fault, moments
+from bot.store.database import Database
 
 ALIKE = """
 version: 1
@@ -30,6 +32,12 @@ journeys:
       others: {text: 新朋友好}
 """
 ADD = "externalcontact/add_moment_task"
+
+
+@pytest.fixture
+def database(ledger: Database) -> Database:
+    """None of this depends on the engine."""
+    return ledger
 
 
 async def test_two_cohorts_with_the_same_words_are_told_apart(

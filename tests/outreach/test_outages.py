@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable
 from datetime import timedelta, timezone
 
+import pytest
 from outreach_shop import Shop
 from test_last_look import _promised
 from test_mass_sends import NEWS
@@ -13,6 +14,7 @@ from test_nudges import CART, WHO
 
 from bot.customers.opt_outs import OptOutSource, opt_out
 from bot.sandbox import mass_sends, moments
+from bot.store.database import Database
 from bot.store.outreach_tables import TaskPhase, TouchState
 from bot.store.tables import Outbound
 from scheduler import Rule
@@ -51,6 +53,12 @@ journeys:
   steps:
   - {id: one, purpose: 知道你, kind: moment, at: {day: 1, time: "10:00"}, content: {text: 一}}
 """
+
+
+@pytest.fixture
+def database(ledger: Database) -> Database:
+    """None of this depends on the engine."""
+    return ledger
 
 
 async def test_a_week_without_service_floods_nobody(outreach_shop: Callable[..., Shop]) -> None:

@@ -10,6 +10,7 @@ import pytest
 from outreach_shop import Shop
 
 from bot.sandbox import Fault, mass_sends, moments
+from bot.store.database import Database
 from bot.store.outreach_tables import TaskPhase, TouchState
 from bot.store.tables import WorkState
 from scheduler import Rule
@@ -38,6 +39,7 @@ journeys:
      content: {text: 大家好}}
 """
 CREATE = "externalcontact/add_msg_template"
+REMIND = "externalcontact/remind_groupmsg_send"
 
 
 async def _asked(shop: Shop) -> None:
@@ -52,6 +54,29 @@ async def _asked(shop: Shop) -> None:
 def dispatching(monkeypatch: pytest.MonkeyPatch) -> None:
     """WeCom says 41063 for ever."""
     monkeypatch.setattr(mass_sends, "DISPATCH_SECONDS", 10**9)
+
+
+@pytest.fixture
+def database(ledger: Database) -> Database:
+    """None of this depends on the engine."""
+    return ledger
+
+
+async def test_a_guide_who_never_confirms_is_reminded_at_most_three_times_a_day(
+    outreach_shop: Callable[..., Shop],
+) -> None:
+    shop = outreach_shop(NEWS.replace("send_late: 6", "send_late: 60"), remind_after_hours=1)
+    await _asked(shop)
+    hours: list[int] = []
+    for hour in range(0, 66, 2):
+        before = _calls(shop, REMIND)
+        await shop.step(hours=2)
+        hours += [hour] * (_calls(shop, REMIND) - before)
+    assert hours and all(
+        after - first >= 24 for first, after in zip(hours, hours[3:], strict=False)
+    )
+    [touch] = await shop.touches()
+    assert (touch.status, touch.rule) == (TouchState.CANCELLED, Rule.TOO_LATE)
 
 
 @pytest.mark.usefixtures("dispatching")
