@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
@@ -60,7 +61,8 @@ def check_command(
     例：wecom-bot plan check 我的旅程.yml
     """
     try:
-        journeys = _plans(_settings(path)).journeys
+        settings = _settings(path)
+        journeys = _plans(settings, scripts=_scripts(settings)).journeys
     except SettingsError as error:
         if not as_json:
             raise
@@ -160,13 +162,50 @@ def _settings(place: Path | None) -> Settings:
     return settings.model_copy(update={"outreach": own})
 
 
-def _plans(settings: Settings) -> Plans:
+def _scripts(settings: Settings) -> set[str]:
+    """The ids of the shop's library, or of the catalogue that would fill an empty one."""
+    from sqlalchemy import make_url
+
+    from bot.shop import catalogue_folder, shop_variables
+    from scripts_library import load_catalogue
+
+    place = make_url(settings.database.url)
+    there = place.get_backend_name() != "sqlite" or Path(place.database or "").is_file()
+    known = asyncio.run(_in_library(settings.database.url)) if there else set()
+    variables = shop_variables(settings.shop)
+    catalogue = catalogue_folder(settings)
+    return known or {one.id for one in load_catalogue(catalogue, variables=variables)}
+
+
+async def _in_library(url: str) -> set[str]:
+    """What is offered now; only a look, for which nothing is brought up to date."""
+    from sqlalchemy import select
+    from sqlalchemy.exc import SQLAlchemyError
+
+    from bot.store.database import Database
+    from bot.store.tables import ScriptVersion
+
+    database = Database(url)
+    try:
+        async with database.read() as session:
+            active = select(ScriptVersion.script_id).where(ScriptVersion.active)
+            return set(await session.scalars(active))
+    except (SQLAlchemyError, OSError):
+        return set()
+    finally:
+        await database.close()
+
+
+def _plans(settings: Settings, *, scripts: set[str] | None = None) -> Plans:
     from bot.customers.funnel import load_funnel
     from bot.outreach.plans import load_plans
     from bot.shop import shop_variables
 
     return load_plans(
-        settings, variables=shop_variables(settings.shop), stages=load_funnel().names
+        settings,
+        variables=shop_variables(settings.shop),
+        stages=load_funnel().names,
+        scripts=scripts,
     )
 
 

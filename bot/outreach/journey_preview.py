@@ -39,7 +39,7 @@ async def preview(
     `Unprocessable`.
     """
     if text is not None:
-        one = await asyncio.to_thread(shelf.check, text, journey=journey)
+        one = await shelf.checked(text, journey=journey)
     else:
         one = await _saved(shelf, journey or "")
     names = [each.name for each in one.segments]

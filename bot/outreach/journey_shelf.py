@@ -20,6 +20,7 @@ from bot.outreach.plans import PERSONAL, SHIPPED_JOURNEYS, Plans
 from bot.settings import Settings
 from bot.store.database import Database
 from bot.store.outreach_tables import JourneyChoice, JourneyVersion, JourneyWalk
+from bot.store.tables import ScriptVersion
 from scheduler import (
     Journey,
     JourneyError,
@@ -123,10 +124,24 @@ class JourneyShelf:
         """Where images of journeys lie."""
         return self.place if self.place.is_dir() else self.place.parent
 
-    def check(self, text: str, *, journey: str | None = None) -> Journey:
+    async def checked(self, text: str, *, journey: str | None = None) -> Journey:
+        """The one journey of `text`, every script of which is in the library; see `check`."""
+        async with self._database.read() as session:
+            active = select(ScriptVersion.script_id).where(ScriptVersion.active)
+            scripts = set(await session.scalars(active))
+        return await asyncio.to_thread(self.check, text, journey=journey, scripts=scripts or None)
+
+    def check(
+        self,
+        text: str,
+        *,
+        journey: str | None = None,
+        scripts: Collection[str] | None = None,
+    ) -> Journey:
         """The one journey of `text`; raises `JourneyRefused` with line and mend of each fault.
 
-        Give the id of the `journey` being edited: its id may not change.
+        Give the id of the `journey` being edited: its id may not change. `scripts` are the ids
+        of the library (None: any; what was saved long ago still runs when a script is gone).
         """
         if len(text.encode()) > MOST_BYTES:
             size = MOST_BYTES // 1000
@@ -140,6 +155,7 @@ class JourneyShelf:
                 root=self.root,
                 more_roots=[self._uploads],
                 stages=self._stages,
+                scripts=scripts,
                 variables=self._variables,
             )
         except JourneyError as error:
@@ -206,7 +222,7 @@ class JourneyShelf:
         the editor started from. Raises `JourneyRefused`, and `Conflict` when somebody else was
         faster or a new journey's id is taken.
         """
-        checked = await asyncio.to_thread(self.check, text, journey=journey)
+        checked = await self.checked(text, journey=journey)
         await self._apart(checked)
         now = self._clock.now()
         async with self._database.write() as session:

@@ -57,13 +57,22 @@ class Plans:
 
 
 def load_plans(
-    settings: Settings, *, variables: Collection[str], stages: Collection[str] | None = None
+    settings: Settings,
+    *,
+    variables: Collection[str],
+    stages: Collection[str] | None = None,
+    scripts: Collection[str] | None = None,
 ) -> Plans:
-    """Read journeys and calendar; raises `SettingsError` with every fault and its line."""
+    """Read journeys and calendar; raises `SettingsError` with every fault and its line.
+
+    `stages` and `scripts` are the known names (None: any).
+    """
     own = settings.outreach
     place = own.journeys or SHIPPED_JOURNEYS
     try:
-        book = load_journeys(place, stages=stages, variables=(*variables, *PERSONAL))
+        book = load_journeys(
+            place, stages=stages, scripts=scripts, variables=(*variables, *PERSONAL)
+        )
         overrides = load_overrides(own.calendar) if own.calendar else Overrides()
     except OSError as error:
         raise SettingsError(f"读不了旅程 {place}：{file_fault(error)}") from None

@@ -12,6 +12,7 @@ from bot.errors import Conflict, NotFound
 from bot.outreach.journey_preview import preview
 from bot.outreach.journey_shelf import JourneyRefused, JourneyShelf
 from bot.settings import Settings
+from bot.store.tables import ScriptVersion
 
 CART = """version: 1
 journeys:
@@ -114,6 +115,20 @@ async def test_a_mistake_is_refused_with_line_and_mend_and_changes_nothing(
         await shelf.save(CART + TEA.partition("journeys:\n")[2], by="li", journey="cart")
     assert (await shelf.get("cart")).number is None
     assert await shelf.versions("cart") == []
+
+
+async def test_a_script_that_the_library_lacks_is_refused_with_a_guess(
+    outreach_shop: Callable[..., Shop], shelf_of: Any
+) -> None:
+    shop = outreach_shop(CART)
+    known = {"script_id": "care.one", "version": 1, "body": {}, "active": True}
+    await shop.add(ScriptVersion(imported_at=shop.clock.now(), **known))
+    shelf = shelf_of(shop)
+    before, _, _ = CART.partition("    content:")
+    with pytest.raises(JourneyRefused, match=r"care\.on") as refused:
+        await shelf.save(before + "    content: {script: care.on}\n", by="li", journey="cart")
+    assert "care.one" in refused.value.problems[0].mend
+    await shelf.save(before + "    content: {script: care.one}\n", by="li", journey="cart")
 
 
 async def test_versions_stay_and_the_file_is_the_way_back(

@@ -60,3 +60,15 @@ def test_a_mistake_in_a_journey_names_file_line_and_mend(
     done = CliRunner().invoke(app, ["plan", "check"])
     assert done.exit_code != 0
     assert "mine.yml 第 5 行" in str(done.exception)
+
+
+def test_a_script_that_no_library_has_is_named(tmp_path: Path) -> None:
+    step = "{id: s, purpose: 问候, kind: nudge, at: {hours: 1}, content: {script: SCRIPT}}"
+    head = "version: 1\njourneys:\n- id: a\n  name: 甲\n  triggers: [{added: any}]\n"
+    journey = f"{head}  steps:\n  - {step}\n"
+    file = tmp_path / "a.yml"
+    for script, code in (("price.objection.welcome", 0), ("price.objection.welcom", 1)):
+        file.write_text(journey.replace("SCRIPT", script), encoding="utf-8")
+        done = CliRunner().invoke(app, ["plan", "check", str(file), "--json"])
+        assert done.exit_code == code
+    assert "改法：是不是想写「price.objection.welcome」" in done.output

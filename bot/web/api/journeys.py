@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from datetime import datetime
 from typing import Any
 
@@ -204,7 +203,7 @@ async def list_versions(request: web.Request, query: object, body: None) -> Vers
 
 async def check(request: web.Request, query: object, body: Checking) -> Checked:
     try:
-        found = await asyncio.to_thread(_shelf(request).check, body.text, journey=body.journey)
+        found = await _shelf(request).checked(body.text, journey=body.journey)
     except JourneyRefused as error:
         problems = [_problem(one) for one in error.problems]
         return Checked(ok=False, journey=None, problems=problems)
