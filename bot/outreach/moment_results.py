@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import select, update
@@ -20,6 +20,9 @@ _ECHO = timedelta(days=2)
 """How long likes and comments are worth asking for after the post's day."""
 _SLOWLY = timedelta(hours=2)
 _SELDOM = timedelta(hours=8)
+_WAITING = timedelta(minutes=10)
+"""How soon the last guides are looked after."""
+_ASKED = "echoes_at"
 _REMIND = "moment_unpublished"
 
 
@@ -56,6 +59,35 @@ class MomentResults:
                 return found
 
     async def _note(self, task: OutreachTask, out: dict[str, bool], published: list[str]) -> None:
+        """Keep who has published, and every two hours what customers made of it.
+
+        That takes two calls a guide, so it is not asked anew whenever one more has published.
+        """
+        now = self._clock.now()
+        seldom = _SLOWLY if now < task.valid_until else _SELDOM
+        async with self._database.read() as session:
+            row = await session.scalar(select(TouchRow).where(TouchRow.task_id == task.id))
+        asked = row.outcome.get(_ASKED) if row else None
+        due = asked is None or now - datetime.fromisoformat(asked) >= seldom
+        echoes = await self._echoes(task, published) if due else {}
+        waiting = len(published) < len(out)
+        async with self._database.write() as session:
+            if row is not None:
+                row = await session.get_one(TouchRow, row.id)
+                row.outcome = {**row.outcome, "guides": len(out), "published": len(published)}
+                if due:
+                    row.outcome = {**row.outcome, **echoes, _ASKED: now.isoformat()}
+                    await note_echoes(session, row, echoes)
+                row.sent_at = row.sent_at or now
+                row.status = TouchState.SENT
+                row.explanation = f"{len(published)}/{len(out)} 位导购已发表"
+            await session.execute(
+                update(OutreachTask)
+                .where(OutreachTask.id == task.id)
+                .values(poll_at=now + (_WAITING if waiting else seldom), guides=dict(out))
+            )
+
+    async def _echoes(self, task: OutreachTask, published: list[str]) -> dict[str, int]:
         moment_id = task.remote_id or ""
         reached = likes = comments = 0
         for userid in published:
@@ -67,25 +99,7 @@ class MomentResults:
             said = await self._client.moments.comments(moment_id, userid)
             likes += len(customers(said, "like_list"))
             comments += len(customers(said, "comment_list"))
-        echoes = {REACHED: reached, LIKED: likes, COMMENTED: comments}
-        figures = {"guides": len(out), "published": len(published), **echoes}
-        now = self._clock.now()
-        async with self._database.write() as session:
-            row = await session.scalar(select(TouchRow).where(TouchRow.task_id == task.id))
-            if row is not None:
-                row.outcome = {**row.outcome, **figures}
-                await note_echoes(session, row, echoes)
-                row.sent_at = row.sent_at or now
-                row.status = TouchState.SENT
-                row.explanation = f"{len(published)}/{len(out)} 位导购已发表"
-            later = _SLOWLY if now < task.valid_until else _SELDOM
-            if len(published) < len(out):
-                later = timedelta(minutes=10)
-            await session.execute(
-                update(OutreachTask)
-                .where(OutreachTask.id == task.id)
-                .values(poll_at=now + later, guides=dict(out))
-            )
+        return {REACHED: reached, LIKED: likes, COMMENTED: comments}
 
     @staticmethod
     async def _count(page: Callable[..., Any]) -> int:

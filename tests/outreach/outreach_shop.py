@@ -76,12 +76,12 @@ class Shop:
                 )
                 session.add(Follow(userid=guide, external_userid=who, state="active", since=now))
 
-    async def added(self, who: str, channel: str = "") -> None:
+    async def added(self, who: str, channel: str = "", *, guide: str = GUIDE) -> None:
         detail = {"channel": channel} if channel else {}
         await self.add(
             FollowEvent(
                 external_userid=who,
-                userid=GUIDE,
+                userid=guide,
                 kind=FollowChange.ADDED,
                 detail=detail,
                 at=self.clock.now(),

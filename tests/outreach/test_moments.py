@@ -84,6 +84,27 @@ async def test_each_segment_sees_each_day_once(outreach_shop: Callable[..., Shop
     assert [one.data["step"] for one in seen] == ["two", "one"]
 
 
+async def test_a_guide_who_never_publishes_does_not_make_the_others_be_asked_for_ever(
+    outreach_shop: Callable[..., Shop],
+) -> None:
+    """Likes and comments take calls for each guide; a shop may have a thousand of them."""
+    shop = outreach_shop(WEEK)
+    await shop.step()
+    for who, guide in (("wmOne", GUIDE), ("wmTwo", "guide_tang")):
+        await shop.customer(who, guide=guide)
+        await shop.added(who, guide=guide)
+    while not (waiting := moments.waiting(shop.platform)):
+        await shop.step(hours=3)
+    [moment_id] = {one for one, _ in waiting}
+    moments.publish(shop.platform, moment_id, GUIDE)
+    shop.platform.calls.clear()
+    for _ in range(12):
+        await shop.step(minutes=30)
+    asked = [call.api for call in shop.platform.calls]
+    assert asked.count("externalcontact/get_moment_task") >= 12
+    assert 3 <= asked.count("externalcontact/get_moment_comments") <= 4
+
+
 async def test_who_opts_out_sees_no_more(outreach_shop: Callable[..., Shop]) -> None:
     from bot.customers.opt_outs import OptOutSource, opt_out
 
