@@ -35,8 +35,8 @@ test: $(STAMP)  ## All tests but the long ones and those of Rasa
 	@sh tests/browser/install.sh
 	$(PYTEST) -m "not long"
 
-test-long: $(STAMP)  ## Crowds of customers, killed processes: minutes of their own
-	$(PYTEST) -m long tests/e2e
+test-long: $(STAMP)  ## Crowds of customers, killed processes, days on PostgreSQL: minutes of their own
+	$(PYTEST) -m long
 
 test-quick: $(STAMP)  ## Tests without browser and PostgreSQL
 	$(PYTEST) -m "not browser and not postgres and not long" --ignore tests/e2e

@@ -208,6 +208,7 @@ def test_a_bad_variable_is_refused(bot: Bot, contacts: Contacts) -> None:
     assert "vip_level" in answer.text
 
 
+@pytest.mark.long
 def test_a_burst_of_friends_beside_two_thousand_messages(
     start: StartBot, own_platform: Platform
 ) -> None:
@@ -236,6 +237,7 @@ def test_a_burst_of_friends_beside_two_thousand_messages(
     assert waits[-1] < 20
 
 
+@pytest.mark.long
 def test_killed_while_greeting_nobody_is_greeted_twice(
     start: StartBot, own_platform: Platform
 ) -> None:

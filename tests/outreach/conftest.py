@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import pytest
 from corp import clock as clock
 from corp import connect as connect
 from corp import http as http
@@ -10,3 +13,21 @@ from corp import naps as naps
 from corp import platform as platform
 from corp import platform_url as platform_url
 from outreach_shop import outreach_shop as outreach_shop
+
+_DAYS = frozenset(
+    {
+        "test_group_posts",
+        "test_mass_sends",
+        "test_moments",
+        "test_outages",
+        "test_tags_of_newcomers",
+        "test_task_troubles",
+    }
+)
+"""Stories of many days: on SQLite always, on PostgreSQL in the long run."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if Path(item.fspath).stem in _DAYS and "postgres" in item.keywords:
+            item.add_marker(pytest.mark.long)

@@ -14,7 +14,7 @@ from bot.store.database import Database
 from bot.store.outreach_tables import TouchRow, TouchState
 from scheduler import Way
 
-pytestmark = pytest.mark.postgres
+pytestmark = [pytest.mark.postgres, pytest.mark.long]
 
 PEOPLE = tuple(f"wmPerson{number:02d}" for number in range(9))
 SHOP = timezone(timedelta(hours=8))

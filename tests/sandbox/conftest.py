@@ -129,7 +129,7 @@ def clock() -> FakeClock:
 def settings(clock: FakeClock) -> SandboxSettings:
     return SandboxSettings(
         clock=clock,
-        callback_timeout_seconds=0.3,
+        callback_timeout_seconds=0.6,
         callback_retry_seconds=0.01,
         hang_seconds=0.2,
     )
