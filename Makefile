@@ -35,7 +35,7 @@ test: $(STAMP)  ## All tests but the long ones and those of Rasa
 	@sh tests/browser/install.sh
 	$(PYTEST) -m "not long"
 
-test-long: $(STAMP)  ## Crowds of customers, killed processes, days on PostgreSQL: minutes of their own
+test-long: $(STAMP)  ## Crowds of customers, killed processes, days on PostgreSQL, every page: minutes of their own
 	$(PYTEST) -m long
 
 test-quick: $(STAMP)  ## Tests without browser and PostgreSQL

@@ -60,6 +60,7 @@ async def demo(tmp_path: Path, small_model: dict[str, Any]) -> AsyncIterator[Dem
         yield Demo(bot, platform, passing, orders, life)
 
 
+@pytest.mark.long
 async def test_a_day_after_scanning_the_first_post_is_on_the_phone(demo: Demo) -> None:
     state = await demo_shop.open_door(demo.bot, demo_shop.DOORS[1])
     who = newcomer(demo.platform, "豆豆妈")

@@ -76,6 +76,7 @@ async def follows(folder: Path) -> int:
         await database.close()
 
 
+@pytest.mark.long
 async def test_a_killed_sync_goes_on_where_it_was(
     platform_of_many: tuple[ContactPlatform, str], tmp_path: Path
 ) -> None:
@@ -103,6 +104,7 @@ async def test_a_killed_sync_goes_on_where_it_was(
     assert await follows(tmp_path) == 1200
 
 
+@pytest.mark.long
 async def test_export_and_erase_one_customer(
     platform_of_many: tuple[ContactPlatform, str], tmp_path: Path
 ) -> None:

@@ -81,6 +81,7 @@ def test_a_wrong_setting_is_said_in_one_line(
         assert value not in output
 
 
+@pytest.mark.long
 def test_it_stops_when_asked_even_in_the_middle_of_a_call(
     start: StartBot, own_platform: Platform, customer: str
 ) -> None:

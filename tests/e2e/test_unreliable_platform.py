@@ -10,6 +10,8 @@ from e2e.conftest import StartBot
 from e2e.running import Bot
 from e2e.standin import Platform
 
+pytestmark = pytest.mark.long
+
 # Name of the fault, how the call fails, and whether the platform had done the work by then.
 SEND_FAULTS = [
     ("busy", -1, False),

@@ -165,6 +165,7 @@ async def test_owners_are_asked_for_a_hundred_at_a_time(
     assert sweep.finished_at is not None
 
 
+@pytest.mark.long
 async def test_a_sweep_that_died_goes_on_where_it_was(
     corp: Corp, sync: Callable[[], GroupSync], ledger: Database
 ) -> None:
