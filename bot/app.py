@@ -41,6 +41,7 @@ from bot.dialogue.teaching import Teaching
 from bot.groups.groups import Groups
 from bot.nlu import Trainer
 from bot.outreach.forgetting import TouchForgetter
+from bot.outreach.gate import patience
 from bot.outreach.journey_shelf import JourneyShelf
 from bot.outreach.outreach import Outreach, Ties
 from bot.outreach.plans import SHIPPED_JOURNEYS, load_plans
@@ -126,6 +127,7 @@ class Bot:
             self._behind_the_gate(sender.handle),
             name=self.name,
             clock=ground.clock,
+            backoff=patience,
             on_settled=self.hub.publish,
         )
         self.conversations = Conversations(
@@ -160,6 +162,7 @@ class Bot:
             variables=shop_variables(ground.settings.shop),
             first=self.first,
             gate=self._behind_the_gate,
+            patience=patience,
             on_settled=lambda: self.contacts.tag_jobs.nudge(),
         )
         self.channels = self.welcomes.channels

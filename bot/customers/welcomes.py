@@ -16,6 +16,7 @@ from bot.customers.greetings import CONCURRENCY, Greeter
 from bot.customers.link_quota import LinkQuota
 from bot.customers.notices import Herald
 from bot.customers.shop_greetings import ShopGreetings
+from bot.delivery.backoff import Backoff
 from bot.delivery.media import MediaLibrary
 from bot.delivery.precedence import Precedence
 from bot.delivery.worker import Worker
@@ -48,6 +49,7 @@ class Welcomes:
         variables: Mapping[str, str],
         first: Precedence,
         gate: Callable[[Tell], Tell],
+        patience: Callable[[GuideNotice], Backoff],
         on_settled: Callable[[], None],
     ) -> None:
         own, zone = settings.greetings, settings.shop.zone
@@ -61,7 +63,9 @@ class Welcomes:
         self._on_settled = on_settled
         herald = Herald(database, client, clock, agent_id=settings.wecom.agent_id)
         tell = gate(herald.handle)
-        self.notices = Worker(database, GuideNotice, tell, name=name, clock=clock)
+        self.notices = Worker(
+            database, GuideNotice, tell, name=name, clock=clock, backoff=patience
+        )
         greet = Greeter(
             database,
             client,

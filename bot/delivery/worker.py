@@ -22,14 +22,15 @@ _LEASE = timedelta(seconds=60)
 _BOUND = 45.0
 _SHORTEST = 0.02
 _LEAST_PAUSE = timedelta(seconds=0.5)
+_USUAL = Backoff()
 
 
 class Worker(Generic[WorkRow]):
     """Handles one table's rows: in order within a lane, lanes side by side.
 
     `handle` settles its row itself, in the transaction that holds its effects. What it raises
-    puts the row off (`RetryLater` says for how long) until `backoff` is exhausted; then the row
-    is dead and waits for a person. Nothing new is begun while something urgent is under way
+    puts the row off (`RetryLater` says for how long) until the row's backoff is exhausted; then
+    it is dead and waits for a person. Nothing new is begun while something urgent is under way
     that this lane stands `behind`.
     """
 
@@ -41,7 +42,7 @@ class Worker(Generic[WorkRow]):
         *,
         name: str,
         clock: Clock,
-        backoff: Backoff | None = None,
+        backoff: Callable[[WorkRow], Backoff] = lambda _: _USUAL,
         concurrency: int = 8,
         poll_seconds: float = 1.0,
         urgent: bool = False,
@@ -53,7 +54,7 @@ class Worker(Generic[WorkRow]):
         self._handle: Callable[[WorkRow], Awaitable[None]] = handle
         self._name = name
         self._clock = clock
-        self._backoff = backoff or Backoff()
+        self._backoff: Callable[[WorkRow], Backoff] = backoff
         self._concurrency = concurrency
         self._poll = poll_seconds
         self._urgent = urgent
@@ -157,13 +158,13 @@ class Worker(Generic[WorkRow]):
             attempt=row.attempts,
             exc_info=error,
         )
-        now = self._clock.now()
+        now, backoff = self._clock.now(), self._backoff(row)
         try:
             async with self._database.write() as session:
-                if self._backoff.exhausted(row.attempts):
+                if backoff.exhausted(row.attempts):
                     await settle(session, row, now=now, state=WorkState.DEAD, error=message)
                     return
-                pause = self._backoff.wait(row.attempts)
+                pause = backoff.wait(row.attempts)
                 if wait is not None:
                     pause = max(timedelta(seconds=wait), timedelta(0))
                 least = _LEAST_PAUSE * row.attempts

@@ -9,6 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.clock import Clock, as_real
+from bot.delivery.backoff import Backoff
 from bot.outreach.last_look import closed_until, resting_until
 from bot.outreach.plans import Plans
 from bot.outreach.walks import walks_of
@@ -25,6 +26,8 @@ TOUCH = "touch"
 _TRANSIT, _TRANSIT_REAL = timedelta(hours=1), timedelta(minutes=1)
 """What was promised in the last minute of its time may wait so long in a queue."""
 _TRIED = timedelta(days=1)
+UNTIL_TOO_LATE = Backoff(attempts=1_000_000)
+"""What outreach promised is tried until its time is over, however long WeCom is out of order."""
 
 
 class Gate:
@@ -93,6 +96,11 @@ class Gate:
         journey = self._plans.journeys.get(touch.journey)
         step = journey.step(touch.step) if journey else None
         return step.late if step else timedelta(0)
+
+
+def patience(row: Outbound | GuideNotice) -> Backoff:
+    """How long a row is tried: the gate ends what is of outreach, its tries the rest."""
+    return UNTIL_TOO_LATE if _is_ours(row) else Backoff()
 
 
 def _is_ours(row: Outbound | GuideNotice) -> bool:

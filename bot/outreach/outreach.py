@@ -9,7 +9,6 @@ from datetime import timedelta
 from bot.clock import Clock
 from bot.customers.corp_tags import TagBook
 from bot.customers.funnel import Funnel
-from bot.delivery.backoff import Backoff
 from bot.delivery.media import MediaLibrary
 from bot.delivery.worker import Worker
 from bot.dialogue.library import Library
@@ -18,7 +17,7 @@ from bot.outreach.birthdays import BirthdayBook
 from bot.outreach.cohorts import CohortBook
 from bot.outreach.dates import DateBook
 from bot.outreach.dispatching import Dispatcher
-from bot.outreach.gate import Gate
+from bot.outreach.gate import UNTIL_TOO_LATE, Gate
 from bot.outreach.journey_shelf import JourneyShelf
 from bot.outreach.listening import Listener
 from bot.outreach.planning import Planner
@@ -34,8 +33,6 @@ from bot.wecom.client import WeComClient
 
 Job = Callable[[], Awaitable[object]]
 _QUICKEST = 0.3
-_UNTIL_TOO_LATE = 1_000_000
-"""A task is tried until its time is over, however long WeCom is out of order."""
 _FOLLOW = 5
 """Real seconds after which another replica's edit of a journey takes effect here, too."""
 
@@ -102,7 +99,7 @@ class Outreach:
             self.maker.handle,
             name=ties.name,
             clock=clock,
-            backoff=Backoff(attempts=_UNTIL_TOO_LATE),
+            backoff=lambda _: UNTIL_TOO_LATE,
         )
         self.poller = TaskPoller(
             database,

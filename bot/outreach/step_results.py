@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from bot.outreach.posts_seen import posts_seen
+from bot.outreach.touches_of_customer import posts_seen
 from bot.store.outreach_tables import TouchEcho, TouchRow, TouchState, TouchTally
 from bot.store.upsert import insert_new
 from scheduler import ReadOut, StepKind, read_out

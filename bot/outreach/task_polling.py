@@ -18,6 +18,7 @@ from bot.outreach.moment_results import MomentResults
 from bot.outreach.plans import Plans
 from bot.outreach.reading_back import ReadBack
 from bot.outreach.task_calls import end_touches
+from bot.outreach.task_renewal import Renewals
 from bot.store.database import Database
 from bot.store.outreach_tables import (
     OutreachTask,
@@ -74,6 +75,11 @@ class TaskPoller:
         self._remind_after = remind_after
         self._moments = MomentResults(database, client, clock)
         self._read_back = ReadBack(database, client, clock)
+        self._renewals = Renewals(database, clock)
+        self._looks: dict[str, Callable[[OutreachTask], Awaitable[None]]] = {
+            TaskPhase.CREATING: self._look_at_job,
+            TaskPhase.RENEWING: self._renew,
+        }
 
     async def tick(self) -> int:
         """Look at every task that is due; returns how many."""
@@ -145,11 +151,8 @@ class TaskPoller:
         return bool(taken.rowcount)
 
     async def _guarded(self, task: OutreachTask) -> None:
-        look: Callable[[OutreachTask], Awaitable[None]] = (
-            self._look_at_job if task.phase == TaskPhase.CREATING else self._look_at
-        )
         try:
-            await look(task)
+            await self._looks.get(task.phase, self._look_at)(task)
         except RetryLater as error:
             now = self._clock.now()
             fresh = error.errcode is not None and now - (task.asked_at or now) < _USUAL
@@ -268,9 +271,30 @@ class TaskPoller:
             await self._cancel(task, rule.zh, rule)
         elif self._clock.now() >= task.valid_until:
             await self._cancel(task, _UNCONFIRMED, Rule.TOO_LATE)
+        elif await self._renewals.due(task):
+            await self._set(task, phase=TaskPhase.RENEWING)
+            await self._renew(task)
         else:
             return False
         return True
+
+    async def _renew(self, task: OutreachTask) -> None:
+        """Cancel the task, and have the rest asked for again.
+
+        What the guide confirmed a moment earlier is on its way to all: then it stays as it is.
+        """
+        await self._stop(task)
+        try:
+            confirmed, _ = await self._read(task)
+        except WeComError as error:
+            if error.errcode != CANCELLED:
+                raise
+            confirmed = False
+        if confirmed:
+            await self._set(task, phase=TaskPhase.ASKED)
+        else:
+            await self._renewals.part(task)
+            loggers.outreach.info("a task is asked again without who left", task=task.id)
 
     async def _unwanted(self, task: OutreachTask) -> Rule | None:
         """The exit that came true for all whom the task was for; None while anyone is left."""
@@ -307,19 +331,20 @@ class TaskPoller:
         loggers.outreach.info("guides were reminded", task=task.id)
 
     async def _cancel(self, task: OutreachTask, reason: str, rule: Rule | None) -> None:
-        """Cancelling twice is refused with a code that says it was cancelled before.
+        """What a guide confirmed a moment earlier has gone out, so it is read once more."""
+        await self._stop(task)
+        with contextlib.suppress(WeComError):
+            await self._read(task)
+        await self._end(task, TaskPhase.CANCELLED, TouchState.CANCELLED, reason, rule)
 
-        What a guide confirmed a moment earlier has gone out, so it is read once more.
-        """
+    async def _stop(self, task: OutreachTask) -> None:
+        """Cancelling twice is refused with a code that says it was cancelled before."""
         api = self._client.moments if task.kind == TaskKind.MOMENT else self._client.mass_sends
         try:
             await api.cancel(task.remote_id or "")
         except WeComError as error:
             if error.errcode != CANCELLED:
                 raise
-        with contextlib.suppress(WeComError):
-            await self._read(task)
-        await self._end(task, TaskPhase.CANCELLED, TouchState.CANCELLED, reason, rule)
 
     async def _end(
         self,

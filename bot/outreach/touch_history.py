@@ -8,7 +8,7 @@ from sqlalchemy import or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.customers.timeline import Entry, Place
-from bot.outreach.posts_seen import posts_seen
+from bot.outreach.touches_of_customer import posts_seen
 from bot.store.outreach_tables import TouchRow, TouchState
 from scheduler import StepKind, Way
 

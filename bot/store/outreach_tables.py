@@ -36,11 +36,13 @@ class TaskKind(StrEnum):
 
 
 class TaskPhase(StrEnum):
-    """`creating`: WeCom makes it in the background; `asked`: guides confirm it now."""
+    """`creating`: WeCom makes it in the background; `asked`: guides confirm it now;
+    `renewing`: it is being cancelled, to be asked again without those who left."""
 
     NEW = "new"
     CREATING = "creating"
     ASKED = "asked"
+    RENEWING = "renewing"
     DONE = "done"
     CANCELLED = "cancelled"
     FAILED = "failed"

@@ -137,7 +137,7 @@ async def test_a_row_that_always_fails_is_dead_after_the_last_try(
         raise GiveUp("这个接口不存在", errcode=40066)
 
     backoff = Backoff(first=timedelta(seconds=1), cap=timedelta(seconds=4), attempts=4)
-    async with running(worker(database, clock, handle, backoff=backoff).run()):
+    async with running(worker(database, clock, handle, backoff=lambda _: backoff).run()):
         for _ in range(4):
             seen = len(tries)
             await until(lambda seen=seen: len(tries) > seen)  # type: ignore[misc]

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
 from outreach_shop import Shop
+from test_moments import WEEK
 from test_nudges import CART, WHO
 
 from bot.settings import Settings
@@ -105,3 +106,21 @@ async def test_results_say_what_was_planned_left_out_reached_and_answered(
     assert (step["reached"], step["replied"], step["bought"]) == (1, 1, 0)
     assert step["reply_rate"]["low"] < step["reply_rate"]["rate"] == 1
     assert (await ask("/journeys/cart/results", days="0"))[0] == 422
+
+
+async def test_a_customers_touches_include_the_posts_to_their_cohorts(
+    outreach_shop: Callable[..., Shop], api: Any
+) -> None:
+    shop = outreach_shop(WEEK)
+    for who in ("wmIn", "wmOut"):
+        await shop.customer(who)
+    await shop.step()
+    await shop.added("wmIn")
+    for _ in range(30):
+        await shop.step(hours=1)
+    ask = await api(shop)
+    _, theirs = await ask("/touches", external_userid="wmIn")
+    assert [(one["kind"], one["external_userid"]) for one in theirs["items"]] == [("moment", None)]
+    assert theirs["items"][0]["cohort"]
+    _, others = await ask("/touches", external_userid="wmOut")
+    assert others["items"] == []

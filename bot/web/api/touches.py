@@ -15,6 +15,7 @@ from sqlalchemy import or_, select
 from bot.errors import BadRequest, NotFound
 from bot.outreach.ledger_view import LedgerView, ledger_view
 from bot.outreach.plans import budget_of
+from bot.outreach.touches_of_customer import touches_of_customer
 from bot.store.outreach_tables import TouchRow, TouchState
 from bot.web.api.endpoint import Body, Endpoint, is_keepable
 from bot.web.keys import CLOCK, DATABASE, OUTREACH, SETTINGS
@@ -82,7 +83,7 @@ async def list_touches(request: web.Request, query: TouchQuery, body: None) -> T
     if query.status:
         wanted = wanted.where(TouchRow.status == query.status)
     if query.external_userid:
-        wanted = wanted.where(TouchRow.external_userid == query.external_userid)
+        wanted = wanted.where(TouchRow.id.in_(touches_of_customer(query.external_userid)))
     if query.journey:
         wanted = wanted.where(TouchRow.journey == query.journey)
     if query.since:

@@ -22,7 +22,7 @@ from bot.web.keys import CLOCK, DATABASE, OUTREACH
 from scheduler import Audience
 
 TASKS = f"{ROOT}/tasks"
-_OPEN = (TaskPhase.ASKED, TaskPhase.NEW, TaskPhase.CREATING)
+_OPEN = (TaskPhase.ASKED, TaskPhase.NEW, TaskPhase.CREATING, TaskPhase.RENEWING)
 _LIMIT, _ENDED = 200, 30
 _DECISIONS = {"happened": (True, False), "repeat": (False, True), "drop": (False, False)}
 

@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 from aiohttp import web
 from sqlalchemy import func, select, tuple_
 
+from bot.outreach.touches_of_customer import touches_of_customer
 from bot.store.outreach_tables import TouchRow, TouchState
 from bot.store.tables import Customer
 from bot.web.api.cursors import read_cursor, write_cursor
@@ -79,9 +80,10 @@ def _where(here: Desk, kept: dict[str, str]) -> list[Any]:
         "journey": TouchRow.journey,
         "kind": TouchRow.kind,
         "rule": TouchRow.rule,
-        "who": TouchRow.external_userid,
     }
     where = [columns[name] == value for name, value in kept.items() if name in columns]
+    if who := kept.get("who"):
+        where.append(TouchRow.id.in_(touches_of_customer(who)))
     if since := _midnight(here, kept.get("from")):
         where.append(TouchRow.due_at >= since)
     if until := _midnight(here, kept.get("to"), days=1):
