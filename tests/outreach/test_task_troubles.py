@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
 import pytest
 from outreach_shop import Shop
+from sqlalchemy import select
+from test_nudges import CART, WHO
 
+from bot.delivery.outbox import Sender
+from bot.delivery.worker import Worker
+from bot.outreach.gate import patience
 from bot.sandbox import Fault, mass_sends, moments
 from bot.store.database import Database
 from bot.store.outreach_tables import TaskPhase, TouchState
-from bot.store.tables import WorkState
+from bot.store.tables import Outbound, WorkState
 from scheduler import Rule
 
 NEWS = """
@@ -163,15 +168,67 @@ async def test_two_hours_without_wecom_lose_no_task(outreach_shop: Callable[...,
     assert (task.phase, task.remote_id is not None) == (TaskPhase.ASKED, True)
 
 
-async def _tried(shop: Shop) -> None:
-    """Whatever is due now was tried by the worker and put off, or is done."""
-    shop.outreach.tasks.nudge()
+async def test_an_hour_without_wecom_loses_no_nudge(outreach_shop: Callable[..., Shop]) -> None:
+    shop = outreach_shop(CART.replace("kind: nudge", "kind: nudge\n    ways: [kf]"))
+    await shop.customer(WHO)
+    await shop.writes(WHO)
+    await shop.step()
+    await shop.behaves(WHO, "cart_left")
+    shop.platform.faults.set(Fault.BUSY)
+    while not await shop.touches(status=TouchState.SENDING):
+        await shop.step(minutes=5)
+    sender = Sender(shop.database, shop.client, shop.media, shop.clock)
+
+    async def handle(row: Outbound) -> None:
+        if await shop.outreach.gate.passes(row):
+            await sender.handle(row)
+
+    worker = Worker(
+        shop.database, Outbound, handle, name=shop.name, clock=shop.clock, backoff=patience
+    )
+    work = asyncio.create_task(worker.run())
+    try:
+        for tick in range(24):
+            if tick == 20:
+                shop.platform.faults.clear()
+            shop.clock.turn(minutes=6)
+            worker.nudge()
+            await _until(lambda: _nothing_due(shop))
+    finally:
+        work.cancel()
+        with suppress(asyncio.CancelledError):
+            await work
+    await shop.step()
+    [touch] = await shop.touches()
+    assert touch.status == TouchState.SENT
+    assert len(shop.platform.sent_messages(WHO)) == 1
+
+
+async def _nothing_due(shop: Shop) -> bool:
+    async with shop.database.read() as session:
+        due = select(Outbound.id).where(
+            Outbound.state == WorkState.READY, Outbound.due_at <= shop.clock.now()
+        )
+        return (await session.scalars(due)).first() is None
+
+
+async def _until(holds: Callable[[], Awaitable[bool]]) -> None:
     for _ in range(400):
-        due = [task for task in await shop.tasks() if task.due_at <= shop.clock.now()]
-        if all(task.state != WorkState.READY for task in due):
+        if await holds():
             return
         await asyncio.sleep(0.02)
     raise AssertionError("the worker does not try")
+
+
+async def _tried(shop: Shop) -> None:
+    """Whatever is due now was tried by the worker and put off, or is done."""
+    shop.outreach.tasks.nudge()
+
+    async def tried() -> bool:
+        due = [task for task in await shop.tasks() if task.due_at <= shop.clock.now()]
+        return all(task.state != WorkState.READY for task in due)
+
+    await _until(tried)
 
 
 def _calls(shop: Shop, api: str) -> int:
