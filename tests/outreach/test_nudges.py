@@ -59,6 +59,24 @@ async def test_outside_the_window_the_guide_gets_a_card(
     assert "购物车里的那件还在" in card["content"]["content"]
 
 
+async def test_three_customers_of_one_name_are_three_cards(
+    outreach_shop: Callable[..., Shop],
+) -> None:
+    shop = outreach_shop(CART.replace("kind: nudge", "kind: nudge\n    ways: [guide_card]"))
+    people = [f"{WHO}{number}" for number in range(3)]
+    for who in people:
+        await shop.customer(who)
+    await shop.step()
+    for who in people:
+        await shop.behaves(who, "cart_left")
+    for _ in range(20):
+        await shop.step(minutes=10)
+    assert {touch.status for touch in await shop.touches()} == {TouchState.SENT}
+    cards = [card["content"]["content"] for card in shop.platform.app_messages()]
+    assert len(cards) == 3
+    assert len([card for card in cards if "不是重复" in card]) == 2
+
+
 async def test_whoever_buys_first_is_left_alone(outreach_shop: Callable[..., Shop]) -> None:
     shop = outreach_shop(CART)
     await shop.customer(WHO)
