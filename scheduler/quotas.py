@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
@@ -60,7 +60,8 @@ class Ledger:
 
     `record` reserves a planned touch or books a sent one, `commit` turns a reservation into
     a sending, `release` gives it back. Fed with history first, it never lets a limit be
-    passed, in whatever order touches are asked for.
+    passed, in whatever order touches are asked for. `cards` are those of guides, by day, for
+    customers whose history it is not given.
     """
 
     def __init__(
@@ -70,6 +71,7 @@ class Ledger:
         *,
         schedule: MomentSchedule | None = None,
         history: Iterable[Touch] = (),
+        cards: Mapping[tuple[str, date], int] | None = None,
     ) -> None:
         self.budget = budget
         self._calendar = calendar
@@ -78,7 +80,7 @@ class Ledger:
         self._days: Counter[tuple[Subject, date]] = Counter()
         self._weeks: Counter[tuple[Subject, date]] = Counter()
         self._mass: Counter[tuple[Subject, date]] = Counter()
-        self._cards: Counter[tuple[str, date]] = Counter()
+        self._cards: Counter[tuple[str, date]] = Counter(cards)
         self._times: defaultdict[Subject, dict[str, datetime]] = defaultdict(dict)
         self._kf: defaultdict[Subject, dict[str, int]] = defaultdict(dict)
         for touch in history:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import datetime, time
+from datetime import date, datetime, time, timedelta
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -12,7 +11,7 @@ from bot import loggers
 from bot.clock import Clock
 from bot.outreach.people import people
 from bot.outreach.plans import Plans
-from bot.outreach.touch_rows import history, save_touches
+from bot.outreach.touch_rows import cards_of_others, history, save_touches
 from bot.outreach.walks import cohort_walks, enrolment_of, save_walks
 from bot.store.database import Database
 from bot.store.outreach_tables import JourneyWalk
@@ -34,18 +33,10 @@ _SUBJECTS = 400
 class Planner:
     """Plans whoever is due within the next hour, a few hundred subjects a transaction."""
 
-    def __init__(
-        self,
-        database: Database,
-        clock: Clock,
-        plans: Plans,
-        *,
-        on_planned: Callable[[], None] = lambda: None,
-    ) -> None:
+    def __init__(self, database: Database, clock: Clock, plans: Plans) -> None:
         self._database = database
         self._clock = clock
         self._plans = plans
-        self._on_planned = on_planned
 
     async def tick(self) -> int:
         """Plan until nothing is due; returns how many touches were planned or skipped."""
@@ -57,7 +48,6 @@ class Planner:
                 total += touches
         if total:
             loggers.outreach.info("touches planned", touches=total)
-            self._on_planned()
         return total
 
     async def _audiences(self) -> list[Audience]:
@@ -129,17 +119,29 @@ async def ledger_of(
 ) -> Ledger:
     """The ledger of these subjects with everything that counts against their limits.
 
-    Without `cards` it does not know what guides of today's cards have to do for others.
+    Without `cards` it does not know what guides have to do for others.
     """
     calendar = plans.calendar
-    today = calendar.at(calendar.local_day(context.now), time(0))
-    touches = await history(
-        session,
-        audience,
-        subjects,
-        since=history_since(context.now, calendar),
-        now=context.now,
-        cards_since=today if cards and audience is Audience.CUSTOMER else None,
-    )
+    since = history_since(context.now, calendar)
+    wanted = cards and audience is Audience.CUSTOMER
     cohorts = await cohort_walks(session, plans.journeys)
-    return Ledger(plans.budget, calendar, schedule=schedule_of(context, cohorts), history=touches)
+    return Ledger(
+        plans.budget,
+        calendar,
+        schedule=schedule_of(context, cohorts),
+        history=await history(session, audience, subjects, since=since, now=context.now),
+        cards=await _cards(session, plans, context.now, subjects) if wanted else None,
+    )
+
+
+async def _cards(
+    session: AsyncSession, plans: Plans, now: datetime, subjects: set[str]
+) -> dict[tuple[str, date], int]:
+    """Other customers' cards of today and tomorrow, by guide; nothing is planned further ahead."""
+    found: dict[tuple[str, date], int] = {}
+    for ahead in range(2):
+        day = plans.calendar.local_day(now) + timedelta(days=ahead)
+        since, until = (plans.calendar.at(day + timedelta(days=n), time(0)) for n in (0, 1))
+        counted = await cards_of_others(session, subjects, since=since, until=until)
+        found |= {(guide, day): number for guide, number in counted.items()}
+    return found

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterable
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import and_, or_, select
+from sqlalchemy import and_, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.store.outreach_tables import TouchRow, TouchState
@@ -29,6 +30,7 @@ _AS_PLANNED = {
     TouchState.UNKNOWN: TouchStatus.SENT,
 }
 """What may reach the customer any moment counts as if it had."""
+_COUNTED = (TouchState.PLANNED, TouchState.MOVED, TouchState.SENT, *_AS_PLANNED)
 
 
 def touch_of(row: TouchRow) -> Touch:
@@ -90,9 +92,8 @@ async def history(
     *,
     since: datetime,
     now: datetime,
-    cards_since: datetime | None = None,
 ) -> list[Touch]:
-    """Touches of these subjects, all posts to cohorts, and the guides' cards.
+    """Touches of these subjects, and all posts to cohorts.
 
     What is on its way reaches the customer now, however long ago it was due.
     """
@@ -107,8 +108,6 @@ async def history(
         for start in range(0, len(wanted), _CHUNK)
     ]
     conditions.append(and_(TouchRow.audience == Audience.COHORT, TouchRow.due_at >= since))
-    if cards_since is not None:
-        conditions.append(and_(TouchRow.way == Way.GUIDE_CARD, TouchRow.due_at >= cards_since))
     found: dict[str, Touch] = {}
     for condition in conditions:
         for row in await session.scalars(select(TouchRow).where(condition)):
@@ -117,3 +116,24 @@ async def history(
                 touch = replace(touch, due_at=max(touch.due_at, now))
             found[row.id] = touch
     return list(found.values())
+
+
+async def cards_of_others(
+    session: AsyncSession, subjects: Collection[str], *, since: datetime, until: datetime
+) -> Counter[str]:
+    """How many cards each guide has for customers other than these, counted by the database."""
+    rows = await session.execute(
+        select(TouchRow.guides, func.count())
+        .where(
+            TouchRow.way == Way.GUIDE_CARD,
+            TouchRow.due_at >= since,
+            TouchRow.due_at < until,
+            TouchRow.status.in_(_COUNTED),
+            TouchRow.subject.not_in(sorted(subjects)),
+        )
+        .group_by(TouchRow.guides)
+    )
+    cards: Counter[str] = Counter()
+    for guides, count in rows:
+        cards.update({str(guide): count for guide in guides[:1]})
+    return cards

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import event, select, text
 
-from bot.outreach.touch_rows import history
+from bot.outreach.touch_rows import cards_of_others, history
 from bot.store.claims import LEASED, claim, next_due, release_dead_leases
 from bot.store.contact_tables import Follow
 from bot.store.database import Database
@@ -94,11 +94,12 @@ async def test_what_counts_against_limits_is_not_sought_among_all_of_the_days_to
     async with database.read() as session:
         statements.clear()
         since = NOW - timedelta(days=7)
-        await history(session, Audience.CUSTOMER, ["wm1"], since=since, now=NOW, cards_since=NOW)
+        await history(session, Audience.CUSTOMER, ["wm1"], since=since, now=NOW)
+        await cards_of_others(session, ["wm1"], since=since, until=NOW)
     mine, posts, cards = await _plans(database, statements)
     assert "ix_touch_subject (audience=? AND subject=?" in mine
     assert "ix_touch_subject (audience=?)" in posts
-    assert "ix_touch_way (way=? AND due_at>?)" in cards
+    assert "ix_touch_way (way=? AND due_at>? AND due_at<?)" in cards
 
 
 async def test_rows_with_and_without_a_value_are_inserted_in_one_statement(
