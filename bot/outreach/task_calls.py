@@ -37,9 +37,9 @@ from bot.store.outreach_tables import (
     TouchState,
 )
 from bot.store.tables import WorkState
+from bot.wecom import moments
 from bot.wecom.client import WeComClient
 from bot.wecom.mass_sends import MOST_TEXT_BYTES
-from bot.wecom.moments import MOST_TEXT_CHARACTERS, QUOTA_SPENT
 from scheduler import Rule
 
 _FIRST_POLL = timedelta(seconds=10)
@@ -131,8 +131,12 @@ class TaskMaker:
         parts = task.body["parts"]
         if task.kind == TaskKind.MOMENT:
             text, attachments = await self._moment_media.content(parts)
-            if len(text) > MOST_TEXT_CHARACTERS:
-                raise GiveUp(f"朋友圈文字超过 {MOST_TEXT_CHARACTERS} 字，请缩短")
+            if len(text) > moments.MOST_TEXT_CHARACTERS:
+                raise GiveUp(f"朋友圈文字超过 {moments.MOST_TEXT_CHARACTERS} 字，请缩短")
+            if len(text.encode()) > moments.MOST_TEXT_BYTES:
+                raise GiveUp(
+                    f"朋友圈文字超过 {moments.MOST_TEXT_BYTES} 字节（约 1300 个汉字），请缩短"
+                )
             tag = task.body["tag"]
             ids = await self._tags.ids_for([tag], group=task.body["tag_group"])
             return {
@@ -224,9 +228,11 @@ class TaskMaker:
             await self._not_called(task)
             raise
         except (GiveUp, TellGuide, MendSettings) as error:
-            if error.errcode == QUOTA_SPENT:
+            if error.errcode == moments.QUOTA_SPENT:
                 await self._not_called(task)
-                raise RetryLater(error.message, errcode=QUOTA_SPENT, wait_seconds=60) from None
+                raise RetryLater(
+                    error.message, errcode=moments.QUOTA_SPENT, wait_seconds=60
+                ) from None
             await self._fail(task, "；".join(filter(None, (error.message, error.hint))))
             return
         await self._made(task, answer)

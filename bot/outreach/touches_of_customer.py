@@ -1,4 +1,4 @@
-"""What is meant for one customer: their own touches, and posts while they bore the cohort's tag."""
+"""What is meant for one customer: their own touches, and posts while they bore a tag."""
 
 from __future__ import annotations
 

@@ -17,7 +17,8 @@ Answer = Awaitable[dict[str, Any]]
 TOO_MANY_JOBS = 41078
 QUOTA_SPENT = 41210
 JOB_DONE = 3
-MOST_TEXT_CHARACTERS = 2000
+MOST_TEXT_CHARACTERS, MOST_TEXT_BYTES = 2000, 4000
+"""WeCom names both figures; which one holds is not documented, so both are kept."""
 MOST_PICTURES = 9
 _CORP_ONLY = 0
 _LIST_PAGE, _PAGE, _SEEN_PAGE = 20, 1000, 5000
