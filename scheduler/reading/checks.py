@@ -25,7 +25,9 @@ from ..journey import (
 from .faults import Finding, Path, suggestion
 
 _ATTACHMENTS = 9
-_MOMENT_CHARACTERS = 2_000
+_MOMENT_CHARACTERS, _MOMENT_BYTES = 2_000, 4_000
+_MOMENT_TITLE = 64
+_TITLE_BYTES, _DESC_BYTES, _PROGRAM_BYTES = 128, 512, 64
 _CHAT_BYTES = {StepKind.NUDGE: 2_048, StepKind.MASS_SEND: 4_000, StepKind.GROUP_POST: 4_000}
 _KF_PARTS = 4
 _IMAGE_ENDINGS = (".png", ".jpg", ".jpeg")
@@ -208,6 +210,9 @@ def _check_post(content: Content, path: Path) -> Iterator[Finding]:
         yield Finding(path, "朋友圈的图片和链接只能选一种", "只留 images 或 link")
     if content.text and len(content.text) > _MOMENT_CHARACTERS:
         yield Finding((*path, "text"), f"超过 {_MOMENT_CHARACTERS} 个字", "缩短文字")
+    yield from _too_long(content.text, _MOMENT_BYTES, (*path, "text"))
+    if content.link and len(content.link.title) > _MOMENT_TITLE:
+        yield Finding((*path, "link", "title"), f"超过 {_MOMENT_TITLE} 个字", "缩短标题")
     if len(content.images) > _ATTACHMENTS:
         yield Finding((*path, "images"), f"图片多于 {_ATTACHMENTS} 张", "删到 9 张以内")
     covers = (content.link.image,) if content.link and content.link.image else ()
@@ -216,9 +221,12 @@ def _check_post(content: Content, path: Path) -> Iterator[Finding]:
 
 
 def _check_message(step: Step, content: Content, path: Path) -> Iterator[Finding]:
-    limit = _CHAT_BYTES.get(step.kind)
-    if limit is not None and content.text and len(content.text.encode()) > limit:
-        yield Finding((*path, "text"), f"超过 {limit} 字节", f"缩短到约 {limit // 3} 个汉字以内")
+    yield from _too_long(content.text, _CHAT_BYTES.get(step.kind), (*path, "text"))
+    if link := content.link:
+        yield from _too_long(link.title, _TITLE_BYTES, (*path, "link", "title"))
+        yield from _too_long(link.desc, _DESC_BYTES, (*path, "link", "desc"))
+    if program := content.miniprogram:
+        yield from _too_long(program.title, _PROGRAM_BYTES, (*path, "miniprogram", "title"))
     cards = [card for card in (content.link, content.miniprogram) if card is not None]
     if len(content.images) + len(cards) > _ATTACHMENTS:
         yield Finding(path, f"图片和卡片多于 {_ATTACHMENTS} 个", "删到 9 个以内")
@@ -227,10 +235,14 @@ def _check_message(step: Step, content: Content, path: Path) -> Iterator[Finding
     if step.kind is StepKind.GUIDE_TASK and content.todo is None:
         mend = "在 content 里补上 todo，一句话说清"
         yield Finding((*path, "todo"), "导购任务没有写要做什么", mend)
-    program = content.miniprogram
-    if program is not None and not program.image and step.kind is not StepKind.GUIDE_TASK:
+    if program and not program.image and step.kind is not StepKind.GUIDE_TASK:
         mend = "在 miniprogram 里补上 image"
         yield Finding((*path, "miniprogram", "image"), "小程序没有封面图，企业微信不收", mend)
+
+
+def _too_long(text: str | None, limit: int | None, path: Path) -> Iterator[Finding]:
+    if text and limit is not None and len(text.encode()) > limit:
+        yield Finding(path, f"超过 {limit} 字节", f"缩短到约 {limit // 3} 个汉字以内")
 
 
 def _check_images(content: Content, path: Path, roots: tuple[FilePath, ...]) -> Iterator[Finding]:

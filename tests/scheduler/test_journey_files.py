@@ -181,6 +181,16 @@ journeys:
             "没有名叫「moms」的客群",
         ),
         (journey_with(STEP.replace("你好", "好" * 683)), "超过 2048 字节"),
+        (
+            journey_with(STEP.replace("nudge", "moment").replace("你好", "好" * 1334)),
+            "超过 4000 字节",
+        ),
+        (
+            journey_with(
+                STEP.replace("text: 你好", f"link: {{title: {'好' * 43}, url: https://a.example}}")
+            ),
+            "超过 128 字节",
+        ),
         ("version: 1\njourneys:\n- &a {id: one}\n- *a\n", "不支持 YAML 的引用"),
         ("version: 1\njourneys: [\n", "引号或括号没有成对"),
     ],
