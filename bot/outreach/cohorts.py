@@ -18,7 +18,7 @@ from bot.errors import GiveUp, WeComError
 from bot.outreach.cohort_mending import CohortMending
 from bot.outreach.people import has_left
 from bot.outreach.plans import Plans
-from bot.outreach.walks import cohort_walks, save_walks, walks_of
+from bot.outreach.walks import save_walks, walks_of
 from bot.store.contact_tables import CorpTag, TagJob
 from bot.store.database import Database
 from bot.store.outreach_tables import CohortMember, CohortTag
@@ -38,6 +38,8 @@ from scheduler import (
 )
 
 _CAUSE = "outreach"
+_SOME = 20
+"""So many tags are deleted in one tick, each with a call of its own."""
 
 
 class CohortBook:
@@ -192,25 +194,17 @@ class CohortBook:
             )
 
     async def _retire(self) -> None:
-        now = self._clock.now()
+        now, journeys = self._clock.now(), self._plans.journeys
         today = self._plans.calendar.local_day(now)
         async with self._database.read() as session:
-            walks = await cohort_walks(session, self._plans.journeys)
-            gone = {
-                one.subject
-                for one in retired(
-                    self._plans.journeys.values(), walks, today, self._plans.calendar
-                )
-            }
-            rows = list(
-                await session.scalars(
-                    select(CohortTag)
-                    .where(CohortTag.retired_at.is_(None), CohortTag.cohort.in_(sorted(gone)))
-                    .limit(20)
-                )
+            kept = select(CohortTag).where(
+                CohortTag.retired_at.is_(None), CohortTag.journey.in_(list(journeys))
             )
-        for row in rows:
-            await self._delete(row, now)
+            tags = {row.cohort: row for row in await session.scalars(kept)}
+            walks = await walks_of(session, Audience.COHORT, tags)
+        known = [one for several in walks.values() for one in several]
+        for one in retired(journeys.values(), known, today, self._plans.calendar)[:_SOME]:
+            await self._delete(tags[one.subject], now)
 
     async def _delete(self, row: CohortTag, now: datetime) -> None:
         async with self._database.read() as session:

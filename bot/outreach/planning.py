@@ -124,7 +124,7 @@ async def ledger_of(
     calendar = plans.calendar
     since = history_since(context.now, calendar)
     wanted = cards and audience is Audience.CUSTOMER
-    cohorts = await cohort_walks(session, plans.journeys)
+    cohorts = await cohort_walks(session, plans.journeys, since=since - _longest_posts(plans))
     return Ledger(
         plans.budget,
         calendar,
@@ -132,6 +132,12 @@ async def ledger_of(
         history=await history(session, audience, subjects, since=since, now=context.now),
         cards=await _cards(session, plans, context.now, subjects) if wanted else None,
     )
+
+
+def _longest_posts(plans: Plans) -> timedelta:
+    """How long after its beginning a cohort may still be shown a post."""
+    steps = (each for one in plans.journeys.values() for each in one.steps_for(Audience.COHORT))
+    return timedelta(days=1 + max((step.timing.offset.days for step in steps), default=0))
 
 
 async def _cards(

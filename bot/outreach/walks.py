@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -97,16 +97,16 @@ async def walks_of(
 
 
 async def cohort_walks(
-    session: AsyncSession, journeys: Collection[str] | dict[str, Journey]
+    session: AsyncSession, journeys: Collection[str], *, since: datetime
 ) -> list[Enrolment]:
-    """All cohorts under way, and those ended whose posts still count this month."""
-    rows: Sequence[JourneyWalk] = (
-        await session.scalars(
-            select(JourneyWalk).where(
-                JourneyWalk.audience == Audience.COHORT, JourneyWalk.journey.in_(list(journeys))
-            )
+    """Cohorts under way, and those ended that began at `since` or later."""
+    rows = await session.scalars(
+        select(JourneyWalk).where(
+            JourneyWalk.audience == Audience.COHORT,
+            JourneyWalk.journey.in_(list(journeys)),
+            or_(JourneyWalk.next_due.is_not(None), JourneyWalk.started_at >= since),
         )
-    ).all()
+    )
     return [enrolment_of(row) for row in rows]
 
 
