@@ -32,7 +32,10 @@ Moment = Annotated[AwareDatetime, BeforeValidator(_plus)]
 
 
 class TouchQuery(Body):
-    """`from` and `to` bound the time at which a touch is or was due."""
+    """`from` and `to` bound the time at which a touch is or was due.
+
+    `external_userid` finds the customer's own touches and the posts to their cohorts.
+    """
 
     status: TouchState | None = None
     external_userid: str | None = Field(None, max_length=64)
@@ -196,7 +199,7 @@ ENDPOINTS = (
         "GET",
         "/touches",
         list_touches,
-        "触达：计划、已发、跳过（及原因），按应发时间排列",
+        "触达：计划、已发、跳过（及原因），按应发时间排列；按客户查时含发给其批次的朋友圈",
         TouchList,
         query=TouchQuery,
         errors=(BadRequest,),
