@@ -14,6 +14,7 @@ from bot import loggers
 from bot.clock import Clock
 from bot.customers.portrait import Field
 from bot.customers.portrait_facts import FactState
+from bot.outreach.dates import missed_days
 from bot.outreach.people import people
 from bot.outreach.planning import TURN
 from bot.outreach.plans import Plans
@@ -43,43 +44,45 @@ class BirthdayBook:
         self._plans = plans
 
     async def tick(self) -> int:
-        """Returns how many journeys were begun."""
+        """Returns how many journeys were begun; days of a stop are made up for."""
         now = self._clock.now()
-        today = self._plans.calendar.local_day(now)
-        hour = f"{now.astimezone(self._plans.calendar.zone):%Y-%m-%dT%H}"
-        met = {
-            journey: days
+        local = now.astimezone(self._plans.calendar.zone)
+        hour, last = f"{local:%Y-%m-%dT%H}", await self._last()
+        met = [
+            (journey, day, birthdays)
+            for day in missed_days(last.partition("T")[0], local.date())
             for journey in self._plans.running.values()
-            if (days := birthdays_met(journey, today))
-        }
-        if not met or await self._is_done(hour):
+            if (birthdays := birthdays_met(journey, day))
+        ]
+        if not met or last == hour:
             return 0
         async with self._database.write() as session:
             await self._database.alone(session, TURN)
             begun = 0
-            for journey, days in met.items():
-                begun += await self._take_in(session, journey, days, today)
+            for journey, day, birthdays in met:
+                begun += await self._take_in(session, journey, birthdays, day)
             await session.merge(Bookmark(name=_MARK, position=hour, at=now))
         if begun:
             loggers.outreach.info("birthdays come near", customers=begun)
         return begun
 
-    async def _is_done(self, hour: str) -> bool:
+    async def _last(self) -> str:
+        """The hour in which somebody looked last, by the shop's wall clock."""
         async with self._database.read() as session:
             mark = await session.get(Bookmark, _MARK)
-        return mark is not None and mark.position == hour
+        return mark.position if mark else ""
 
     async def _take_in(
-        self, session: AsyncSession, journey: Journey, days: set[tuple[int, int]], today: date
+        self, session: AsyncSession, journey: Journey, birthdays: set[tuple[int, int]], day: date
     ) -> int:
         calendar = self._plans.calendar
-        born = await _born_on(session, days)
-        ids = [who for who, day in born.items() if birthday_start(journey, day, today)]
+        born = await _born_on(session, birthdays)
+        ids = [who for who, birthday in born.items() if birthday_start(journey, birthday, day)]
         walks = await walks_of(session, Audience.CUSTOMER, ids)
         begun = []
         for who, person in (await people(session, ids)).items():
             current = {one.journey: one for one in walks.get(who, ())}.get(journey.id)
-            walk = enrol_birthday(journey, today, person, calendar, current)
+            walk = enrol_birthday(journey, day, person, calendar, current)
             if walk is not None:
                 begun.append(Progress(walk, next_due(journey, walk, calendar)))
         await save_walks(session, begun)
