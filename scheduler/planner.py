@@ -55,8 +55,8 @@ def plan(
     """Plan everything due until `now + horizon`; the same input gives the same plan.
 
     `history` holds earlier touches of these subjects, planned, sent and skipped, at least
-    since `history_since(now, calendar)`, and all posts to cohorts. For many enrolments use
-    `plan_chunk`.
+    since `history_since(now, calendar, budget)`, and all posts to cohorts. For many enrolments
+    use `plan_chunk`.
     """
     enrolments = tuple(enrolments)
     known = {journey.id: journey for journey in journeys}
@@ -107,11 +107,11 @@ def schedule_of(context: PlanContext, enrolments: Iterable[Enrolment]) -> Moment
     )
 
 
-def history_since(now: datetime, calendar: WorkCalendar) -> datetime:
-    """How far back the ledger must know touches: the start of the month and of the week."""
+def history_since(now: datetime, calendar: WorkCalendar, budget: Budget) -> datetime:
+    """How far back the ledger must know touches: to the start of month and week, and a gap."""
     day = calendar.local_day(now)
     monday = day - timedelta(days=day.weekday())
-    return calendar.at(min(day.replace(day=1), monday), time(0))
+    return min(calendar.at(min(day.replace(day=1), monday), time(0)), now - budget.gap)
 
 
 class _Run:

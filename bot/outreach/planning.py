@@ -122,7 +122,7 @@ async def ledger_of(
     Without `cards` it does not know what guides have to do for others.
     """
     calendar = plans.calendar
-    since = history_since(context.now, calendar)
+    since = history_since(context.now, calendar, plans.budget)
     wanted = cards and audience is Audience.CUSTOMER
     cohorts = await cohort_walks(session, plans.journeys, since=since - _longest_posts(plans))
     return Ledger(

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 
 import pytest
 
@@ -15,6 +15,7 @@ from scheduler import (
     KfWindow,
     Ledger,
     MassSendRule,
+    QuietHours,
     Rule,
     StepKind,
     Touch,
@@ -196,6 +197,13 @@ def test_a_senseless_limit_is_refused_by_name() -> None:
 
 def test_history_reaches_back_to_the_start_of_week_and_month(calendar: WorkCalendar) -> None:
     first = datetime(2026, 12, 1, 4, 0, tzinfo=UTC)
-    assert history_since(first, calendar) == datetime(2026, 11, 29, 16, 0, tzinfo=UTC)
+    assert history_since(first, calendar, Budget()) == datetime(2026, 11, 29, 16, 0, tzinfo=UTC)
     last = datetime(2026, 12, 30, 4, 0, tzinfo=UTC)
-    assert history_since(last, calendar) == datetime(2026, 11, 30, 16, 0, tzinfo=UTC)
+    assert history_since(last, calendar, Budget()) == datetime(2026, 11, 30, 16, 0, tzinfo=UTC)
+
+
+def test_a_month_that_begins_with_a_week_remembers_the_hours_before_midnight() -> None:
+    calendar = WorkCalendar(QuietHours(time(0), time(0)))
+    after_midnight = datetime(2027, 2, 1, 0, 30, tzinfo=calendar.zone)
+    before = touch(1, after_midnight - timedelta(minutes=50))
+    assert before.due_at >= history_since(after_midnight, calendar, Budget(gap_minutes=60))
