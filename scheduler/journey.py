@@ -43,6 +43,10 @@ class Way(StrEnum):
     MOMENT = "moment"
     GROUP_MASS_SEND = "group_mass_send"
 
+    @property
+    def zh(self) -> str:
+        return _WAY_LABELS[self]
+
 
 class TriggerKind(StrEnum):
     ADDED = "added"
@@ -93,6 +97,13 @@ _KIND_LABELS = {
     StepKind.MASS_SEND: "群发",
     StepKind.GUIDE_TASK: "导购任务",
     StepKind.GROUP_POST: "群内发布",
+}
+_WAY_LABELS = {
+    Way.KF: "客服消息",
+    Way.MASS_SEND: "群发",
+    Way.GUIDE_CARD: "导购卡片",
+    Way.MOMENT: "朋友圈",
+    Way.GROUP_MASS_SEND: "群内发布",
 }
 _AUDIENCES = {StepKind.MOMENT: Audience.COHORT, StepKind.GROUP_POST: Audience.GROUP}
 WAYS: Mapping[StepKind, tuple[Way, ...]] = {

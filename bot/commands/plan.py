@@ -15,6 +15,7 @@ from bot.errors import BadRequest, NotFound, SettingsError
 from bot.settings import Settings, load_settings
 
 if TYPE_CHECKING:
+    from bot.outreach.journey_shelf import Shelved
     from bot.outreach.plans import Plans
     from scheduler import Journey
     from scheduler.preview import Row
@@ -22,6 +23,10 @@ if TYPE_CHECKING:
 app = typer.Typer(help="旅程（SOP）：查看、检查、预演", no_args_is_help=True)
 
 _SUMMARY = 36
+_ALONE = "只有这一个旅程时；和其他旅程一起看：加 --with all\n"
+_TOGETHER = (
+    "最挤的情况：同一位客户同时走着其他旅程（按日期的在自己的日子开始），▶ 是正在预演的旅程\n"
+)
 
 
 @app.callback()
@@ -35,17 +40,13 @@ def list_command(as_json: Json = False) -> None:
 
     例：wecom-bot plan list
     """
-    journeys = _plans(load_settings()).journeys.values()
+    from bot.commands.journeys_in_use import in_use
+
+    shelved = in_use(load_settings())
     if as_json:
-        say_json([_listed(one) for one in journeys])
+        say_json([_listed(one) for one in shelved])
         return
-    say_table(
-        ["编号", "名称", "优先级", "步骤", "客群"],
-        [
-            (one.id, one.name, one.priority, len(one.steps), "、".join(_segments(one)))
-            for one in journeys
-        ],
-    )
+    say_table(["编号", "名称", "优先级", "步骤", "客群", "状态"], [_line(one) for one in shelved])
     say("\n预演：wecom-bot plan preview 编号 --segment 客群 --days 7")
 
 
@@ -84,18 +85,28 @@ def preview_command(
     file: Annotated[
         Path | None, typer.Option("--file", help="看这个文件或目录里的旅程，不看正在用的")
     ] = None,
+    beside: Annotated[
+        str | None,
+        typer.Option(
+            "--with",
+            metavar="all|编号,编号",
+            help="和其他旅程一起看，看出谁占了谁的位置：all 是全部启用的；默认只看这一个",
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """预演：一位样例客户每天会收到什么、占多少额度、哪些会被跳过。什么也不会发出。
 
-    例：wecom-bot plan preview newcomer --segment mothers --days 7
+    例：wecom-bot plan preview newcomer --segment mothers --days 7 --with all
     """
     from bot.clock import SystemClock
+    from bot.commands.journeys_in_use import asked_for, in_use
     from scheduler import rehearse
 
-    settings = _settings(file)
+    settings, running = _settings(file), in_use(load_settings())
     plans = _plans(settings)
-    chosen, segment = _chosen(plans, journey, segment)
+    own = list(plans.journeys.values()) if file else [one.journey for one in running]
+    chosen, segment = _chosen(filter(None, own), journey, segment)
     at = _moment(start, settings) if start else SystemClock().now()
     rows = rehearse(
         [chosen],
@@ -104,41 +115,57 @@ def preview_command(
         start=at,
         budget=plans.budget,
         calendar=plans.calendar,
+        others=asked_for(running, beside) if beside is not None else (),
         kf_opened_at=at,
     ).rows
     if as_json:
         say_json([row.as_dict() for row in rows])
         return
-    say(f"{chosen.name} · {segment} · {days} 天\n")
-    _say_rows(rows)
+    say(f"{chosen.name} · {segment} · {days} 天")
+    say(_TOGETHER if beside is not None else _ALONE)
+    _say_rows(rows, together=beside is not None)
 
 
-def _chosen(plans: Plans, journey: str, segment: str | None) -> tuple[Journey, str]:
+def _chosen(journeys: Iterable[Journey], journey: str, segment: str | None) -> tuple[Journey, str]:
     """The journey, and the segment asked for or its first one."""
-    chosen = plans.journeys.get(journey)
+    known = {one.id: one for one in journeys}
+    chosen = known.get(journey)
     if chosen is None:
-        raise NotFound(f"没有旅程 {journey}；现有：{'、'.join(plans.journeys)}")
+        raise NotFound(f"没有旅程 {journey}；现有：{'、'.join(known)}")
     names = _segments(chosen)
     if segment is not None and segment not in names:
         raise BadRequest(f"旅程 {journey} 没有客群 {segment}；现有：{'、'.join(names)}")
     return chosen, segment or names[0]
 
 
-def _say_rows(rows: Iterable[Row]) -> None:
+def _say_rows(rows: Iterable[Row], *, together: bool) -> None:
+    heads = ["天", "时间", *(["旅程"] if together else []), "方式", "目的", "内容", "说明"]
     say_table(
-        ["天", "时间", "方式", "目的", "内容", "说明"],
+        heads,
         [
             (
                 row.day,
                 f"{row.at:%m-%d %H:%M}",
+                *([("　" if row.other else "▶") + row.journey] if together else []),
                 row.touch.kind.zh,
                 row.purpose,
                 _short(row.content.summary() if row.content else ""),
-                row.skipped_by or row.quota,
+                _remark(row),
             )
             for row in rows
         ],
     )
+
+
+def _remark(row: Row) -> str:
+    """What happened to the row, or what it leaves of the limits."""
+    told = [f"跳过：{row.skipped_by}"] if row.skipped_by else []
+    if row.conflict is not None:
+        told += [] if told else ["被挤动"]
+        told.append(row.conflict.explanation)
+    elif not told and row.touch.rule is not None:
+        told.append(row.touch.explanation)
+    return "；".join(told) or row.quota
 
 
 def _short(text: str) -> str:
@@ -164,13 +191,11 @@ def _settings(place: Path | None) -> Settings:
 
 def _scripts(settings: Settings) -> set[str]:
     """The ids of the shop's library, or of the catalogue that would fill an empty one."""
-    from sqlalchemy import make_url
-
+    from bot.commands.journeys_in_use import has_database
     from bot.shop import catalogue_folder, shop_variables
     from scripts_library import load_catalogue
 
-    place = make_url(settings.database.url)
-    there = place.get_backend_name() != "sqlite" or Path(place.database or "").is_file()
+    there = has_database(settings)
     known = asyncio.run(_in_library(settings.database.url)) if there else set()
     variables = shop_variables(settings.shop)
     catalogue = catalogue_folder(settings)
@@ -213,14 +238,34 @@ def _segments(journey: Journey) -> list[str]:
     return [one.name for one in journey.segments]
 
 
-def _listed(journey: Journey) -> dict[str, object]:
+def _line(one: Shelved) -> tuple[object, ...]:
+    journey = one.journey
+    if journey is None:
+        return one.id, "", "", "", "", f"第 {one.number} 版读不了，没有运行"
+    state = "启用" if one.enabled else "停用"
+    version = f"第 {one.number} 版" if one.number else "随附文件"
+    segments = "、".join(_segments(journey))
+    return (
+        one.id,
+        journey.name,
+        journey.priority,
+        len(journey.steps),
+        segments,
+        f"{state}，{version}",
+    )
+
+
+def _listed(one: Shelved) -> dict[str, object]:
+    journey = one.journey
     return {
-        "id": journey.id,
-        "name": journey.name,
-        "priority": journey.priority,
-        "segments": _segments(journey),
+        "id": one.id,
+        "name": journey.name if journey else one.id,
+        "priority": journey.priority if journey else None,
+        "enabled": one.enabled,
+        "version": one.number,
+        "segments": _segments(journey) if journey else [],
         "steps": [
             {"id": step.id, "kind": step.kind.value, "purpose": step.purpose}
-            for step in journey.steps
+            for step in (journey.steps if journey else ())
         ],
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -16,11 +17,12 @@ from scheduler.preview import Row
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """The days of one customer of `segment`, quota use and skips in each row."""
+    """The days of one customer of `segment`, alone or `together` with other journeys."""
 
     journey: Journey
     segment: str
     rows: tuple[Row, ...]
+    together: bool = False
 
 
 async def preview(
@@ -32,9 +34,12 @@ async def preview(
     journey: str | None = None,
     segment: str | None = None,
     days: int = 7,
+    others: bool | Collection[str] = False,
 ) -> Preview:
     """Of `text` if there is one, else of the saved journey.
 
+    Alone unless `others` asks for all journeys that run, or for some by their ids: who is on
+    all of them at once is rare, and what a journey says is read best without the rest.
     Raises `NotFound`, `JourneyRefused` and, for a segment that the journey lacks,
     `Unprocessable`.
     """
@@ -54,9 +59,18 @@ async def preview(
         start=now,
         budget=plans.budget,
         calendar=plans.calendar,
+        others=await _others(shelf, others),
         kf_opened_at=now,
     )
-    return Preview(one, segment or names[0], shown.rows)
+    return Preview(one, segment or names[0], shown.rows, bool(others))
+
+
+async def _others(shelf: JourneyShelf, wanted: bool | Collection[str]) -> list[Journey]:
+    if not wanted:
+        return []
+    if wanted is True:
+        return [one.journey for one in await shelf.all() if one.runs and one.journey is not None]
+    return [await _saved(shelf, name) for name in wanted]
 
 
 async def _saved(shelf: JourneyShelf, journey: str) -> Journey:

@@ -179,3 +179,24 @@ async def test_a_text_is_rehearsed_before_it_is_saved(
     shown = await preview(shelf, settings, now, text=LATER, journey="cart", days=2)
     assert [row.touch.step for row in shown.rows] == ["worry"]
     assert (await preview(shelf, settings, now, journey="cart")).rows[0].content is not None
+
+
+async def test_a_rehearsal_beside_others_knows_only_those_that_run(
+    outreach_shop: Callable[..., Shop], shelf_of: Any
+) -> None:
+    shop = outreach_shop(CART)
+    shelf = shelf_of(shop)
+    tea = TEA.replace("hours: 2", "hours: 1").replace("  exits", "  priority: 90\n  exits")
+    await shelf.save(tea, by="li")
+    now, settings = shop.clock.now(), Settings()
+
+    async def shown(others: bool | list[str]) -> list[tuple[bool, str, bool]]:
+        seen = await preview(shelf, settings, now, journey="cart", others=others)
+        return [(row.other, row.touch.journey, row.conflict is not None) for row in seen.rows]
+
+    assert await shown(True) == [(False, "cart", False)]
+    assert await shown(["tea"]) == [(True, "tea", False), (False, "cart", True)]
+    await shelf.switch("tea", enabled=True, by="li")
+    assert await shown(True) == [(True, "tea", False), (False, "cart", True)]
+    with pytest.raises(NotFound):
+        await shown(["teaa"])

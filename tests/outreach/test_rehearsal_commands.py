@@ -42,6 +42,27 @@ def test_a_preview_shows_each_day_of_a_segment() -> None:
     assert [row["day"] for row in rows if row["kind"] == "moment"] == [1, 2, 3, 4, 5, 6, 7]
 
 
+def test_a_preview_beside_others_marks_them_and_says_what_they_take() -> None:
+    command = [
+        "plan",
+        "preview",
+        "newcomer",
+        "--segment",
+        "mothers",
+        "--with",
+        "price_silent,parcel_arrived",
+    ]
+    done = CliRunner().invoke(app, [*command, "--start", "2026-11-23T12:00", "--json"])
+    assert done.exit_code == 0, done.output
+    rows = json.loads(done.output)
+    assert {row["journey"] for row in rows if row["other"]} == {"price_silent", "parcel_arrived"}
+    hello = next(row for row in rows if row["step"] == "hello")
+    assert hello["conflict"]["taken_by"][0]["journey"] == "parcel_arrived"
+    shown = CliRunner().invoke(app, ["plan", "preview", "newcomer", "--with", "all"])
+    assert "▶新朋友七天" in shown.output
+    assert "最挤的情况" in shown.output
+
+
 def test_a_file_of_ones_own_is_rehearsed_before_it_is_put_anywhere(tmp_path: Path) -> None:
     text = (SHIPPED / "parcel_arrived.yml").read_text(encoding="utf-8")
     (tmp_path / "own.yml").write_text(text.replace("parcel_arrived", "own"), encoding="utf-8")

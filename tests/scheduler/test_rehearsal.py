@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 
@@ -20,10 +21,12 @@ from scheduler import (
     WorkCalendar,
     dispatch_refusal,
     load_journeys,
+    parse_journeys,
     plan,
     rehearse,
 )
 from scheduler.enrolling import begin
+from scheduler.preview import Row
 
 
 def test_the_newcomer_plan_shows_seven_posts_on_seven_days(
@@ -61,6 +64,107 @@ def test_all_shipped_journeys_rehearse_together_without_passing_a_limit(
             days[row.at.date()] = days.get(row.at.date(), 0) + 1
     assert max(days.values()) <= 3
     assert all(row.touch.rule is not None for row in shown.rows if row.skipped_by)
+
+
+RIVALS = """
+version: 1
+journeys:
+- id: cart
+  name: 购物车
+  priority: 90
+  triggers: [event: cart_left]
+  steps:
+  - {id: ask, purpose: 问一句, kind: nudge, at: {hours: 1}, content: {text: 还在看吗}}
+- id: fair
+  name: 市集
+  priority: 10
+  triggers: [date: {on: 2026-11-25}]
+  steps:
+  - {id: call, purpose: 喊一声, kind: mass_send, at: {day: 0, time: "19:30"},
+     content: {text: 今晚市集}, catch_up: {send_late: 24}}
+- id: lost
+  name: 唤回
+  triggers: [silence: {hours: 240}]
+  steps:
+  - {id: back, purpose: 想起您, kind: nudge, at: {hours: 0}, content: {text: 好久不见}}
+"""
+
+
+def test_what_other_journeys_do_to_one_is_told_step_by_step(
+    care: Journey, noon: datetime, calendar: WorkCalendar, budget: Budget
+) -> None:
+    def shown(others: Sequence[Journey]) -> list[Row]:
+        walked = rehearse(
+            [care],
+            segment="default",
+            days=7,
+            start=noon,
+            budget=budget,
+            calendar=calendar,
+            others=others,
+        )
+        return list(walked.rows)
+
+    alone, together = shown([]), shown([care, *parse_journeys(RIVALS)])
+    assert [(row.at.day, row.at.hour) for row in alone] == [(23, 13), (25, 19), (26, 19)]
+    ask, first, second, call, third = together
+    assert (ask.other, ask.conflict, first.other) == (True, None, False)
+    assert first.at.hour == 15
+    assert first.conflict is not None
+    assert [(one.name, one.purpose) for one in first.conflict.taken_by] == [("购物车", "问一句")]
+    assert first.conflict.explanation == (
+        "单独走时 11月23日 13:00 发出；位置被「购物车」的「问一句」（11月23日 13:00）占了"
+    )
+    assert (second.at, second.conflict) == (alone[1].at, None)
+    assert call.other and call.conflict is not None
+    assert [one.step for one in call.conflict.taken_by] == ["second"]
+    assert third.as_dict()["conflict"] is None
+
+
+def test_a_skip_a_move_and_what_only_follows_are_told_apart(
+    noon: datetime, calendar: WorkCalendar, budget: Budget
+) -> None:
+    text = """
+version: 1
+journeys:
+- id: three
+  name: 三步
+  triggers: [event: asked]
+  steps:
+  - {id: a, purpose: 先问, kind: nudge, at: {hours: 1}, window: "13:00-14:00",
+     content: {text: 甲}, catch_up: {send_late: 1}}
+  - {id: b, purpose: 再问, kind: nudge, at: {day: 0, time: "15:30"}, content: {text: 乙}}
+  - {id: c, purpose: 又问, kind: nudge, after: {step: b, hours: 3}, content: {text: 丙}}
+"""
+    rivals = """
+version: 1
+journeys:
+- id: cart
+  name: 购物车
+  priority: 90
+  triggers: [event: cart_left]
+  steps:
+  - {id: ask, purpose: 问一句, kind: nudge, at: {hours: 1}, content: {text: 还在看吗}}
+  - {id: add, purpose: 补一句, kind: nudge, at: {day: 0, time: "15:30"}, content: {text: 丁}}
+"""
+    shown = rehearse(
+        parse_journeys(text),
+        segment="default",
+        days=2,
+        start=noon,
+        budget=replace(budget, fatigue=Fatigue(per_day=20)),
+        calendar=calendar,
+        others=parse_journeys(rivals),
+    )
+    told = {row.touch.step: (row.at.hour, row.skipped_by, row.conflict) for row in shown.rows}
+    assert told["a"][1] == "让给优先级更高的旅程"
+    assert told["b"][:2] == (17, None)
+    assert told["c"][:2] == (20, None)
+    taken = {step: conflict and len(conflict.taken_by) for step, (*_, conflict) in told.items()}
+    assert taken == {"ask": None, "add": None, "a": 1, "b": 1, "c": 0}
+    follows = told["c"][2]
+    assert follows is not None
+    assert follows.explanation == "单独走时 11月23日 18:30 发出；前面的步骤推迟了，它跟着顺延"
 
 
 def test_a_rehearsal_may_tell_another_story(care: Journey, noon: datetime) -> None:

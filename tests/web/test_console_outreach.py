@@ -198,6 +198,11 @@ async def test_a_text_is_rehearsed_for_a_segment_before_it_is_saved(browser: Gui
     path = "/console/outreach/rehearse"
     shown = await browser.post(path, htmx=True, text=TEA, days="7")
     assert "来喝茶吗" in await shown.text()
+    crowd = await browser.post(path, htmx=True, text=TEA, days="7", with_others="on")
+    assert "最挤的情况" in (beside := await crowd.text())
+    assert "收货关怀" in beside
+    assert "位置被「" in beside
+    assert "收货关怀" not in await shown.text()
     wrong = await browser.post(path, htmx=True, text="version: 1\njourneys: 没有", days="7")
     assert wrong.status == 200
     assert "journey" in (await wrong.text()).lower()

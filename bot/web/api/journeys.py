@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 
 from aiohttp import web
 from pydantic import BaseModel, Field
@@ -15,6 +15,8 @@ from bot.web.api.customers import BY_API
 from bot.web.api.endpoint import Body, Endpoint, is_keepable
 from bot.web.keys import CLOCK, JOURNEYS, SETTINGS
 from scheduler import Problem
+
+Name = Annotated[str, Field(max_length=64)]
 
 
 class ProblemView(BaseModel):
@@ -95,12 +97,16 @@ class Checked(BaseModel):
 
 
 class Rehearsing(Body):
-    """Either a `text` being written or the id of a `journey`."""
+    """Either a `text` being written or the id of a `journey`.
+
+    `with_others`: true for the same customer on all running journeys, or ids of some.
+    """
 
     text: str | None = None
     journey: str | None = Field(None, max_length=64)
     segment: str | None = Field(None, max_length=64)
     days: int = Field(7, ge=1, le=92)
+    with_others: bool | Annotated[list[Name], Field(max_length=100)] = False
 
 
 class RehearsalView(BaseModel):
@@ -219,6 +225,7 @@ async def rehearse(request: web.Request, query: object, body: Rehearsing) -> Reh
         journey=body.journey,
         segment=body.segment,
         days=body.days,
+        others=body.with_others,
     )
     return RehearsalView(
         journey=shown.journey.id,
@@ -252,7 +259,7 @@ ENDPOINTS = (
         "POST",
         "/journeys/preview",
         rehearse,
-        "预演一个旅程或一段还没保存的 YAML：一位样例客户每天会收到什么",
+        "预演一个旅程或一段还没保存的 YAML：一位样例客户每天会收到什么、被其他旅程挤到哪里",
         RehearsalView,
         body=Rehearsing,
         errors=(NotFound, JourneyRefused),

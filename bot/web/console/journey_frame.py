@@ -32,7 +32,7 @@ from bot.web.console.shell import form_of, went
 from scheduler import Problem, TriggerKind
 
 _UNFINISHED = ("redraw", "trigger.add")  # what was just begun is not yet wrong
-_UNSAVED = ("csrf", "do", "seen", "change", "segment", "preview_days")
+_UNSAVED = ("csrf", "do", "seen", "change", "segment", "preview_days", "with_others")
 
 
 @dataclass(slots=True)
@@ -159,6 +159,7 @@ async def _page(request: web.Request, sheet: Sheet) -> web.Response:
         own="",
         days=DAYS,
         asked_days=sheet.form.get("preview_days", ""),
+        asked_others=sheet.form.get("with_others", ""),
         journey=str(draft.entry.get("name", draft.id)),
         back=journey_path(draft.id),
         path=f"{journey_path(draft.id)}/frame",

@@ -11,8 +11,10 @@ from aiohttp import web
 from bot.outreach.journey_preview import Preview, preview
 from bot.web.console.desk import Desk, desk
 from bot.web.console.outreach_desk import segment_label, short_day, why
+from bot.web.console.wording import Wording
 from bot.web.keys import CLOCK, JOURNEYS, SETTINGS, VARIABLES
 from scheduler import Journey
+from scheduler.conflicts import Conflict
 from scheduler.preview import Row
 from scripts_library import ScriptLibraryError, render
 
@@ -36,6 +38,8 @@ class Shown:
     variant: str
     skipped: str
     quota: str
+    other: str
+    moved: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +50,7 @@ class Rehearsed:
     segment: str
     segments: dict[str, str]
     days: list[tuple[int, str, list[Shown]]]
+    together: bool
 
 
 async def rehearsed(
@@ -63,6 +68,7 @@ async def rehearsed(
         request.app[CLOCK].now(),
         segment=asked.get("segment") or None,
         days=int(days) if days in map(str, DAYS) else DAYS[0],
+        others=asked.get("with_others") == "on",
         **what,
     )
     here = desk(request)
@@ -89,6 +95,7 @@ def _rehearsed(here: Desk, shown: Preview, values: Mapping[str, str]) -> Rehears
             for one in shown.journey.segments
         },
         [(day, lines[0].date, lines) for day, lines in sorted(days.items())],
+        shown.together,
     )
 
 
@@ -113,7 +120,32 @@ def _line(here: Desk, row: Row, values: Mapping[str, str]) -> Shown:
         variant=touch.variant or "",
         skipped=why(here.words, touch.rule) if row.skipped_by and touch.rule else "",
         quota=row.quota,
+        other=row.journey if row.other else "",
+        moved=_moved(here.words, row),
     )
+
+
+def _moved(words: Wording, row: Row) -> str:
+    """Why a touch goes out at another time than its step says."""
+    if row.conflict is not None:
+        return _told(words, row.conflict)
+    touch = row.touch
+    return why(words, touch.rule, touch.explanation) if touch.rule and not row.skipped_by else ""
+
+
+def _told(words: Wording, conflict: Conflict) -> str:
+    """What other journeys did to a touch, in the page's language."""
+    if words.language == "zh":
+        return conflict.explanation
+    would = words("conflict.alone", time=f"{conflict.alone_at:%m-%d %H:%M}")
+    if not conflict.taken_by:
+        return words("conflict.follows", would=would)
+    first = conflict.taken_by[0]
+    more = len(conflict.taken_by) - 1
+    taken = words(
+        "conflict.taken", name=first.name, purpose=first.purpose, time=f"{first.at:%m-%d %H:%M}"
+    )
+    return would + taken + (words("conflict.more", n=more) if more else "")
 
 
 def _filled(text: str, values: Mapping[str, str]) -> str:

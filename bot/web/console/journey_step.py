@@ -45,7 +45,7 @@ from scripts_library import Script
 
 EVENT_FIELDS = ("base_event", "with.more", "without.more")
 _NEXT_DAY = {"base": "trigger", "by": "day"}
-_UNSAVED = ("csrf", "do", "seen", "segment", "preview_days", "change", "like")
+_UNSAVED = ("csrf", "do", "seen", "segment", "preview_days", "with_others", "change", "like")
 
 
 @dataclass(slots=True)
@@ -234,6 +234,7 @@ async def _page(request: web.Request, sheet: Sheet) -> web.Response:
         days=DAYS,
         change=sheet.form.get("change", ""),
         asked_days=sheet.form.get("preview_days", ""),
+        asked_others=sheet.form.get("with_others", ""),
     )
 
 

@@ -1,0 +1,183 @@
+"""Conflicts: what a touch would be without other journeys, and what took its place."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta, tzinfo
+from typing import Any, TypeAlias
+
+from .budget import Budget
+from .calendars import WorkCalendar
+from .journey import Audience, Journey, Way
+from .rules import Rule
+from .touches import Touch
+
+_NAMED = 3
+_Scope: TypeAlias = Callable[[Touch], bool]
+_MASS = (Way.MASS_SEND, Way.GROUP_MASS_SEND)
+
+
+@dataclass(frozen=True, slots=True)
+class Rival:
+    """A step of another journey that goes out where this one would have."""
+
+    journey: str
+    name: str
+    step: str
+    purpose: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """What other journeys did to `touch`, which would be `alone` without them.
+
+    `taken_by` names the steps that have its place, the earliest first; none if a step before
+    it was moved and it follows.
+    """
+
+    touch: Touch
+    alone: Touch
+    taken_by: tuple[Rival, ...]
+    zone: tzinfo
+
+    @property
+    def alone_at(self) -> datetime:
+        return self.alone.due_at.astimezone(self.zone)
+
+    @property
+    def explanation(self) -> str:
+        """One Chinese sentence for the operator."""
+        if self.alone.due_at != self.touch.due_at or not self.touch.status.counts:
+            would = f"单独走时 {_clock(self.alone_at)} 发出"
+        else:
+            would = f"单独走时用{self.alone.way.zh if self.alone.way else '别的方式'}发出"
+        if not self.taken_by:
+            return f"{would}；前面的步骤推迟了，它跟着顺延"
+        named = "、".join(
+            f"「{one.name}」的「{one.purpose}」（{_clock(one.at)}）"
+            for one in self.taken_by[:_NAMED]
+        )
+        more = f"等 {len(self.taken_by)} 条" if len(self.taken_by) > _NAMED else ""
+        return f"{would}；位置被{named}{more}占了"
+
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            "alone_at": self.alone_at.isoformat(),
+            "alone_way": self.alone.way.value if self.alone.way else None,
+            "taken_by": [
+                {
+                    "journey": one.journey,
+                    "name": one.name,
+                    "step": one.step,
+                    "purpose": one.purpose,
+                    "at": one.at.isoformat(),
+                }
+                for one in self.taken_by
+            ],
+            "explanation": self.explanation,
+        }
+
+
+def find_conflicts(
+    alone: Iterable[Touch],
+    together: Iterable[Touch],
+    journeys: Mapping[str, Journey],
+    budget: Budget,
+    calendar: WorkCalendar,
+) -> dict[str, Conflict]:
+    """By id, the touches that would go out `alone` and are skipped, moved or sent another way
+    `together` with those of other journeys."""
+    plan = tuple(together)
+    after = {touch.id: touch for touch in plan}
+    found = {}
+    for before in alone:
+        now = after.get(before.id)
+        if now is None or not before.status.counts or _same(before, now):
+            continue
+        rivals = tuple(
+            _rival(one, journeys, calendar) for one in _takers(before, now, plan, budget, calendar)
+        )
+        found[now.id] = Conflict(now, before, rivals, calendar.zone)
+    return found
+
+
+def _takers(
+    before: Touch, now: Touch, plan: Iterable[Touch], budget: Budget, calendar: WorkCalendar
+) -> list[Touch]:
+    """The earliest first; of the limits that `now` may have met, the first that names any."""
+    others = [one for one in plan if one.status.counts and _counts_for(one, now)]
+    for scope in _scopes(before, now, budget, calendar):
+        if taken := [one for one in others if scope(one)]:
+            return sorted(taken, key=lambda touch: (touch.due_at, touch.id))
+    return []
+
+
+def _same(before: Touch, now: Touch) -> bool:
+    return now.status.counts and (before.due_at, before.way) == (now.due_at, now.way)
+
+
+def _counts_for(other: Touch, touch: Touch) -> bool:
+    """Whether `other` is of another journey and counts in some limit of this touch."""
+    if other.journey == touch.journey:
+        return False
+    personal = touch.audience is Audience.CUSTOMER and other.audience is Audience.COHORT
+    return other.audience is touch.audience or personal
+
+
+def _scopes(
+    before: Touch, now: Touch, budget: Budget, calendar: WorkCalendar
+) -> tuple[_Scope, ...]:
+    """Which touches count in the limit that `now` met, the likeliest first."""
+    day = calendar.local_day(before.due_at)
+    monday, mass_rule = day - timedelta(days=day.weekday()), budget.mass_rule
+    last = max(before.due_at, now.due_at) + budget.gap
+
+    def near(other: Touch) -> bool:
+        personal = other.audience is not Audience.COHORT
+        return personal and before.due_at - budget.gap < other.due_at < last
+
+    def that_day(other: Touch) -> bool:
+        return calendar.local_day(other.due_at) == day
+
+    def that_week(other: Touch) -> bool:
+        return 0 <= (calendar.local_day(other.due_at) - monday).days < 7
+
+    def posts(other: Touch) -> bool:
+        date = calendar.local_day(other.due_at)
+        same = date == day if now.rule is Rule.MOMENT_DAY else date.month == day.month
+        return other.audience is Audience.COHORT and same
+
+    def mass(other: Touch) -> bool:
+        period = mass_rule.period_of(calendar.local_day(other.due_at))
+        return other.way in _MASS and period == mass_rule.period_of(day)
+
+    def in_window(other: Touch) -> bool:
+        return other.way is Way.KF and other.due_at <= now.due_at
+
+    match now.rule:
+        case Rule.FATIGUE_WEEK:
+            return (that_week,)
+        case Rule.FATIGUE_DAY:
+            return (that_day,)
+        case Rule.MOMENT_DAY | Rule.MOMENT_MONTH:
+            return (posts,)
+        case Rule.MASS_QUOTA:
+            return (mass,)
+        case Rule.GAP:
+            return (near,)
+        case Rule.PRIORITY | Rule.TOO_LATE:
+            return near, that_day
+    return (in_window,) if now.due_at == before.due_at else ()
+
+
+def _rival(touch: Touch, journeys: Mapping[str, Journey], calendar: WorkCalendar) -> Rival:
+    journey = journeys[touch.journey]
+    step = journey.step(touch.step)
+    at = touch.due_at.astimezone(calendar.zone)
+    return Rival(journey.id, journey.name, touch.step, step.purpose if step else "", at)
+
+
+def _clock(moment: datetime) -> str:
+    return f"{moment.month}月{moment.day}日 {moment:%H:%M}"
