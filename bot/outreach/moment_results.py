@@ -48,6 +48,14 @@ class MomentResults:
             published
         ) and now >= task.valid_until + _ECHO
 
+    async def is_late(self, task: OutreachTask) -> bool:
+        """Whether some have published, and the rest would do so on a day of other posts."""
+        if self._clock.now() < task.valid_until:
+            return False
+        async with self._database.read() as session:
+            known = await session.get_one(OutreachTask, task.id)
+        return any(known.guides.values()) and not all(known.guides.values())
+
     async def _publishers(self, moment_id: str) -> dict[str, bool]:
         found: dict[str, bool] = {}
         cursor = ""
@@ -70,7 +78,7 @@ class MomentResults:
         asked = row.outcome.get(_ASKED) if row else None
         due = asked is None or now - datetime.fromisoformat(asked) >= seldom
         echoes = await self._echoes(task, published) if due else {}
-        waiting = len(published) < len(out)
+        waiting = len(published) < len(out) and now < task.valid_until
         async with self._database.write() as session:
             if row is not None:
                 row = await session.get_one(TouchRow, row.id)

@@ -206,6 +206,9 @@ class TaskPoller:
             if error.errcode != DISPATCHING or not await self._called_off(task):
                 raise
             return
+        if task.kind == TaskKind.MOMENT and await self._moments.is_late(task):
+            await self._stop(task)
+            await self._read(task)
         if over:
             await self._set(task, phase=TaskPhase.DONE, poll_at=None)
         elif not confirmed:

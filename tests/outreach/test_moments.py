@@ -105,6 +105,26 @@ async def test_a_guide_who_never_publishes_does_not_make_the_others_be_asked_for
     assert 3 <= asked.count("externalcontact/get_moment_comments") <= 4
 
 
+async def test_a_post_cannot_be_published_once_its_day_is_over(
+    outreach_shop: Callable[..., Shop],
+) -> None:
+    """One guide has published; from the other it would come beside the next day's."""
+    shop = outreach_shop(WEEK)
+    await shop.step()
+    for who, guide in (("wmOne", GUIDE), ("wmTwo", "guide_tang")):
+        await shop.customer(who, guide=guide)
+        await shop.added(who, guide=guide)
+    while not (waiting := moments.waiting(shop.platform)):
+        await shop.step(hours=3)
+    moments.publish(shop.platform, waiting[0][0], GUIDE)
+    for _ in range(8):
+        await shop.step(hours=2)
+    assert moments.waiting(shop.platform) == []
+    [first, *_] = await shop.touches(step="one")
+    assert first.status == TouchState.SENT
+    assert (first.outcome["published"], first.outcome["guides"]) == (1, 2)
+
+
 async def test_who_opts_out_sees_no_more(outreach_shop: Callable[..., Shop]) -> None:
     from bot.customers.opt_outs import OptOutSource, opt_out
 
