@@ -8,7 +8,7 @@ from datetime import datetime
 from .calendars import Span
 from .context import PlanContext
 from .drafts import Draft
-from .enrolment import Customer, Enrolment, exit_rule, position_in, touch_id
+from .enrolment import Customer, Enrolment, exit_rule, next_step, touch_id
 from .experiments import share_of
 from .journey import Audience, CatchUp, Journey, Step, Way
 from .quotas import Ledger, Refusal
@@ -17,6 +17,8 @@ from .timing import Due, allowed_span, due_of, open_span, posting_span
 from .touches import Touch
 
 _ATTEMPTS = 24
+_OUTAGE = (Rule.MISSED, Rule.MERGED, Rule.CAUGHT_UP)
+"""Rules of steps whose time passed while nobody planned."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,14 +121,10 @@ class Settling:
             return self._skip(due, self._day_rule(due)) if self._reached(due) else self._wait()
         if not self._reached(span.start):
             return self._wait()
-        overdue = self._overdue(span.start)
-        if (rule := self._pointless(overdue)) is not None:
+        overdue, limit = self._overdue(span.start) or self._is_behind(due), self._limit(due)
+        if (rule := self._pointless() or (self._too_late(limit) if overdue else None)) is not None:
             return self._skip(due, rule)
-        first = open_span(self.step, self._after_previous(due), calendar)
-        limit = (first.start if first is not None else due) + self.step.late
-        if overdue and now > limit:
-            return self._skip(due, Rule.MISSED)
-        rule = self.enrolment.deferred_by or span.rule or (Rule.CAUGHT_UP if overdue else None)
+        rule = self.enrolment.deferred_by or (Rule.CAUGHT_UP if overdue else span.rule)
         return self._place(due, max(span.start, now), limit, rule)
 
     def _place(
@@ -169,26 +167,56 @@ class Settling:
         soonest, rule = min(hopeful)
         return None, Refusal(rule, soonest)
 
-    def _pointless(self, overdue: bool) -> Rule | None:
+    def _pointless(self) -> Rule | None:
         signals = {one.name for one in self.enrolment.signals if one.at > self.enrolment.since}
         if not self.step.condition.holds(self.customer.stage, self.customer.tags, signals):
             return Rule.CONDITION
-        if self._draft.content is None:
-            return Rule.NO_CONTENT
-        if overdue and self.step.catch_up is CatchUp.SKIP:
-            return Rule.MISSED
-        if overdue and self.step.catch_up is CatchUp.MERGE and self._next_overdue():
-            return Rule.MERGED
-        return None
+        return Rule.NO_CONTENT if self._draft.content is None else None
 
-    def _next_overdue(self) -> bool:
-        steps = self.journey.steps_for(self.enrolment.audience)
-        after = position_in(self.journey, self.enrolment) + 1
-        if after >= len(steps):
-            return False
-        skipped = self.enrolment.advanced(self.step, self._after_previous(self._nominal))
-        due = due_of(steps[after], skipped, self.context.calendar)
-        return not due.missing and self._overdue(due.at)
+    def _too_late(self, limit: datetime) -> Rule | None:
+        """What an overdue step's own policy says; a merged one makes room for a later one."""
+        if self.step.catch_up is CatchUp.MERGE and self._taken_over():
+            return Rule.MERGED
+        missed = self.step.catch_up is CatchUp.SKIP or self.context.now > limit
+        return Rule.MISSED if missed else None
+
+    def _taken_over(self) -> bool:
+        """Whether a later step is overdue as well, and will be made up for."""
+        after = self._next_overdue()
+        return after is not None and (after._is_made_up_for() or after._taken_over())
+
+    def _is_made_up_for(self) -> bool:
+        in_time = self.context.now <= self._limit(self._nominal)
+        return self.step.catch_up is not CatchUp.SKIP and in_time and self._pointless() is None
+
+    def _next_overdue(self) -> Settling | None:
+        walked = self.enrolment.advanced(self.step, self._after_previous(self._nominal))
+        step = next_step(self.journey, walked)
+        if step is None:
+            return None
+        due = due_of(step, walked, self.context.calendar)
+        if due.missing or not self._overdue(due.at):
+            return None
+        return replace(self, step=step, enrolment=walked)
+
+    def _limit(self, due: datetime) -> datetime:
+        """Until when the step may go out: `late` after the first time that its hours allow."""
+        return self._first_hour(due) + self.step.late
+
+    def _first_hour(self, due: datetime) -> datetime:
+        first = open_span(self.step, due, self.context.calendar)
+        return first.start if first is not None else due
+
+    def _is_behind(self, due: datetime) -> bool:
+        """Whether an outage, and not a limit, made the steps before it pass this one's time."""
+        one = self.enrolment
+        passed = (step for step, at in one.settled if at > due)
+        known = (
+            self.ledger.touch(touch_id(one.journey, step, one.subject, one.cycle))
+            for step in passed
+        )
+        late = any(touch is not None and touch.rule in _OUTAGE for touch in known)
+        return late and self._overdue(self._first_hour(due))
 
     @property
     def _nominal(self) -> datetime:

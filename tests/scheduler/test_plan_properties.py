@@ -71,6 +71,21 @@ def test_contacts_of_a_customer_keep_their_distance_and_never_come_as_a_flood(
 
 @quick
 @given(worlds())
+def test_nothing_goes_out_later_than_its_own_time_allows(world: World) -> None:
+    world.run()
+    for touch in world.planned():
+        journey = next(one for one in world.journeys if one.id == touch.journey)
+        step = journey.step(touch.step)
+        if step is None or touch.audience is not Audience.CUSTOMER:
+            continue
+        due = world.start + step.timing.offset.delay
+        span = world.calendar.next_span(due, window=step.window, days=step.days)
+        assert span is not None
+        assert touch.due_at <= span.start + step.late + world.budget.spread
+
+
+@quick
+@given(worlds())
 def test_posts_keep_the_caps_of_a_customer_and_the_pace_of_the_corp(world: World) -> None:
     world.run()
     posts = [touch for touch in world.planned() if touch.audience is Audience.COHORT]

@@ -34,6 +34,19 @@ from scheduler import (
 from scheduler.enrolling import begin
 
 ANNA = Customer("anna", guides=("g1",))
+MERGING = """
+version: 1
+journeys:
+- id: days
+  name: 三天
+  triggers: [{added: any}]
+  steps:
+  - {id: one, purpose: 问候, kind: nudge, at: {day: 1}, content: {text: 一},
+     catch_up: {merge: 240}}
+  - {id: two, purpose: 问候, kind: nudge, at: {day: 2}, content: {text: 二},
+     catch_up: {merge: 240}}
+  - {id: three, purpose: 问候, kind: nudge, at: {day: 3}, content: {text: 三}, %s}
+"""
 
 
 def planned(
@@ -174,11 +187,32 @@ def test_an_outage_sends_the_first_late_and_merges_the_rest(
     outcome = planned([care], [start], week_later, budget)
     rules = {touch.step: (touch.status, touch.rule) for touch in outcome.touches}
     assert rules["first"] == (TouchStatus.SKIPPED, Rule.MISSED)
-    assert rules["second"] == (TouchStatus.SKIPPED, Rule.MERGED)
+    assert rules["second"] == (TouchStatus.SKIPPED, Rule.MISSED)
     assert rules["third"] == (TouchStatus.SKIPPED, Rule.MISSED)
     soon = planned([care], [start], noon + timedelta(hours=4), budget)
     touch, _ = only(soon)
     assert (touch.status, touch.rule) == (TouchStatus.MOVED, Rule.CAUGHT_UP)
+
+
+@pytest.mark.parametrize(
+    ("third", "rules"),
+    [
+        ("catch_up: {merge: 240}", [Rule.MERGED, Rule.MERGED, Rule.CAUGHT_UP]),
+        ("catch_up: skip", [Rule.MERGED, Rule.CAUGHT_UP, Rule.MISSED]),
+        ("catch_up: {merge: 1}", [Rule.MERGED, Rule.CAUGHT_UP, Rule.MISSED]),
+        (
+            "catch_up: {merge: 240}, only_if: {tags: [熟客]}",
+            [Rule.MERGED, Rule.CAUGHT_UP, Rule.CONDITION],
+        ),
+    ],
+)
+def test_steps_merge_into_the_latest_that_goes_out(
+    third: str, rules: list[Rule], noon: datetime, budget: Budget
+) -> None:
+    [journey] = parse_journeys(MERGING % third)
+    start = begin(journey, "anna", "default", noon)
+    outcome = planned([journey], [start], noon + timedelta(days=4), budget)
+    assert [touch.rule for touch in outcome.touches] == rules
 
 
 def test_a_crowd_is_spread_over_an_hour(care: Journey, noon: datetime) -> None:
