@@ -179,13 +179,20 @@ class Ledger:
         """The first time from `at` on at which the corp may create one more moments task."""
         return self._moments.free_slot(at)
 
-    def usage(self, customer: Customer, at: datetime) -> Usage:
-        """All limits of one customer at `at`, for pages and the API."""
+    def usage(
+        self, customer: Customer, at: datetime, *, posts: Mapping[date, int] | None = None
+    ) -> Usage:
+        """All limits of one customer at `at`, for pages and the API.
+
+        `posts` are those of each day that this customer saw; else all of the cohorts count.
+        """
         subject = (Audience.CUSTOMER, customer.external_userid)
         day, week, rule = self._day(at), self._week(at), self.budget.mass_rule
         weight = self.budget.fatigue.weight(StepKind.MOMENT)
         posts_day, posts_week, posts_month = (
-            self._moments.seen(customer.cohorts, period)
+            _within(posts, period)
+            if posts is not None
+            else self._moments.seen(customer.cohorts, period)
             for period in (("day", day), ("week", week), ("month", day.replace(day=1)))
         )
         closes = customer.kf.opened_at + self.budget.kf_window if customer.kf else None
@@ -285,3 +292,12 @@ class Ledger:
     def _week(self, at: datetime) -> date:
         day = self._calendar.local_day(at)
         return day - timedelta(days=day.weekday())
+
+
+def _within(posts: Mapping[date, int], period: tuple[str, date]) -> int:
+    """The posts of a day, week or month that is named by its first day."""
+    name, first = period
+    if name == "month":
+        return sum(n for day, n in posts.items() if day.replace(day=1) == first)
+    last = first + timedelta(days=0 if name == "day" else 6)
+    return sum(n for day, n in posts.items() if first <= day <= last)

@@ -11,6 +11,7 @@ from bot.outreach.outreach import Outreach
 from bot.outreach.people import people
 from bot.outreach.planning import ledger_of
 from bot.outreach.plans import Plans, plans_of
+from bot.outreach.posts_missed import posts_by_day
 from bot.settings import Settings
 from scheduler import Audience, Usage
 
@@ -41,10 +42,11 @@ async def ledger_view(
     ledger = await ledger_of(
         session, plans, plans.context(now), Audience.CUSTOMER, {external_userid}
     )
+    posts = await posts_by_day(session, external_userid, plans.calendar, now)
     return LedgerView(
         external_userid,
         now,
-        ledger.usage(person, now),
+        ledger.usage(person, now, posts=posts),
         plans.budget.mass_rule.value,
         person.opted_out,
     )

@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from bot.outreach.posts_missed import posts_missed
 from bot.outreach.touches_of_customer import posts_seen
 from bot.store.outreach_tables import TouchEcho, TouchRow, TouchState, TouchTally
 from bot.store.upsert import insert_new
@@ -156,6 +157,7 @@ async def _last_post(session: AsyncSession, who: str, at: datetime) -> TouchRow 
             TouchRow.due_at > at - 2 * _CREDIT,
             TouchRow.sent_at <= at,
             TouchRow.sent_at > at - _CREDIT,
+            TouchRow.id.not_in(await posts_missed(session, who)),
         )
         .order_by(TouchRow.sent_at.desc())
         .limit(1)

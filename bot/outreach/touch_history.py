@@ -8,6 +8,7 @@ from sqlalchemy import or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.customers.timeline import Entry, Place
+from bot.outreach.posts_missed import posts_missed
 from bot.outreach.touches_of_customer import posts_seen
 from bot.store.outreach_tables import TouchRow, TouchState
 from scheduler import StepKind, Way
@@ -32,7 +33,7 @@ async def touches(
     )
     posts = await session.scalars(
         posts_seen(who)
-        .where(_older(before))
+        .where(_older(before), TouchRow.id.not_in(await posts_missed(session, who)))
         .order_by(TouchRow.sent_at.desc(), TouchRow.id.desc())
         .limit(limit)
     )

@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
-from outreach_shop import Shop
+from outreach_shop import GUIDE, Shop
 from test_moments import WEEK
 from test_nudges import CART, WHO
 
+from bot.sandbox import moments
 from bot.settings import Settings
 from bot.web import keys
 from bot.web.application import web_application
@@ -124,3 +125,37 @@ async def test_a_customers_touches_include_the_posts_to_their_cohorts(
     assert theirs["items"][0]["cohort"]
     _, others = await ask("/touches", external_userid="wmOut")
     assert others["items"] == []
+
+
+async def test_a_post_that_ones_own_guide_did_not_publish_is_not_told_as_sent(
+    outreach_shop: Callable[..., Shop], api: Any
+) -> None:
+    """The post is out for the friends of one guide and was never seen by those of the other."""
+    shop = outreach_shop(WEEK)
+    await shop.step()
+    for who, guide in (("wmIn", GUIDE), ("wmOut", "guide_tang")):
+        await shop.customer(who, guide=guide)
+        await shop.added(who, guide=guide)
+    while not (waiting := moments.waiting(shop.platform)):
+        await shop.step(hours=3)
+    moments.publish(shop.platform, waiting[0][0], GUIDE)
+    await shop.step(minutes=30)
+    ask = await api(shop)
+
+    async def stands(who: str) -> tuple[str, str | None]:
+        _, found = await ask("/touches", external_userid=who)
+        [one] = [row for row in found["items"] if row["step"] == "one"]
+        _, same = await ask("/touches", external_userid=who, status=one["status"])
+        assert one in same["items"]
+        return one["status"], one["skipped_by"]
+
+    assert (await stands("wmIn"), await stands("wmOut")) == (("sent", None), ("asked", None))
+    for who, used in (("wmIn", 1), ("wmOut", 1)):
+        _, quotas = await ask(f"/quotas/{who}")
+        assert quotas["moments"]["used_today"] == used, "it may be published any moment"
+    for _ in range(14):
+        await shop.step(hours=1)
+    assert await stands("wmIn") == ("sent", None)
+    assert await stands("wmOut") == ("cancelled", "too_late")
+    totals = [(await ask(f"/quotas/{who}"))[1]["moments"] for who in ("wmIn", "wmOut")]
+    assert totals[0]["used_this_month"] == totals[1]["used_this_month"] + 1

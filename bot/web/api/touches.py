@@ -15,11 +15,12 @@ from sqlalchemy import or_, select
 from bot.errors import BadRequest, NotFound
 from bot.outreach.ledger_view import LedgerView, ledger_view
 from bot.outreach.plans import budget_of
+from bot.outreach.posts_missed import standing_for
 from bot.outreach.touches_of_customer import touches_of_customer
 from bot.store.outreach_tables import TouchRow, TouchState
 from bot.web.api.endpoint import Body, Endpoint, is_keepable
 from bot.web.keys import CLOCK, DATABASE, OUTREACH, SETTINGS
-from scheduler import Audience
+from scheduler import Audience, Rule
 
 
 def _plus(value: object) -> object:
@@ -82,9 +83,24 @@ class QuotaView(BaseModel):
 
 
 async def list_touches(request: web.Request, query: TouchQuery, body: None) -> TouchList:
-    wanted = select(TouchRow).order_by(TouchRow.due_at, TouchRow.id).limit(query.limit + 1)
+    who, now = query.external_userid, request.app[CLOCK].now()
+    async with request.app[DATABASE].read() as session:
+        status: Any = await standing_for(session, who, now) if who else TouchRow.status
+        rows = (await session.execute(_wanted(query, status))).all()
+    page = rows[: query.limit]
+    zone = request.app[SETTINGS].shop.zone
+    more = len(rows) > query.limit
+    return TouchList(
+        items=[_view(row, TouchState(status), zone) for row, status in page],
+        next_cursor=_as_cursor(page[-1][0]) if more else None,
+    )
+
+
+def _wanted(query: TouchQuery, status: Any) -> Any:
+    wanted = select(TouchRow, status).order_by(TouchRow.due_at, TouchRow.id)
+    wanted = wanted.limit(query.limit + 1)
     if query.status:
-        wanted = wanted.where(TouchRow.status == query.status)
+        wanted = wanted.where(status == query.status)
     if query.external_userid:
         wanted = wanted.where(TouchRow.id.in_(touches_of_customer(query.external_userid)))
     if query.journey:
@@ -97,19 +113,21 @@ async def list_touches(request: web.Request, query: TouchQuery, body: None) -> T
         at, touch_id = _cursor(query.cursor)
         later = (TouchRow.due_at == at) & (TouchRow.id > touch_id)
         wanted = wanted.where(or_(TouchRow.due_at > at, later))
-    async with request.app[DATABASE].read() as session:
-        rows = (await session.scalars(wanted)).all()
-    page = rows[: query.limit]
-    zone = request.app[SETTINGS].shop.zone
-    more = len(rows) > query.limit
-    return TouchList(
-        items=[_view(row, zone) for row in page],
-        next_cursor=_as_cursor(page[-1]) if more else None,
-    )
+    return wanted
 
 
-def _view(row: TouchRow, zone: Any) -> TouchView:
-    dropped = row.status in (TouchState.SKIPPED, TouchState.CANCELLED)
+_MISSED = {
+    TouchState.ASKED: "这位客户的导购还没有发表",
+    TouchState.CANCELLED: "这位客户的导购当天没有发表",
+}
+
+
+def _view(row: TouchRow, status: TouchState, zone: Any) -> TouchView:
+    """`status` may be another than the row's: a post reached others, but not the one asked for."""
+    missed = status != row.status
+    rule = Rule.TOO_LATE if missed and status is TouchState.CANCELLED else row.rule
+    dropped = status in (TouchState.SKIPPED, TouchState.CANCELLED)
+    sent_at = row.sent_at if not missed else None
     return TouchView(
         id=row.id,
         journey=row.journey,
@@ -119,14 +137,14 @@ def _view(row: TouchRow, zone: Any) -> TouchView:
         cohort=row.subject if row.audience == Audience.COHORT else None,
         group=row.subject if row.audience == Audience.GROUP else None,
         due_at=row.due_at.astimezone(zone),
-        status=row.status,
+        status=status,
         way=row.way,
-        skipped_by=row.rule if dropped else None,
-        moved_by=None if dropped else row.rule,
-        explanation=row.explanation,
+        skipped_by=rule if dropped else None,
+        moved_by=None if dropped else rule,
+        explanation=_MISSED[status] if missed else row.explanation,
         variant=row.variant,
         guides=[str(guide) for guide in row.guides],
-        sent_at=row.sent_at and row.sent_at.astimezone(zone),
+        sent_at=sent_at and sent_at.astimezone(zone),
         task_id=row.task_id,
         outcome={k: v for k, v in row.outcome.items() if k != "outbound"} or None,
     )
