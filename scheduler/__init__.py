@@ -17,6 +17,8 @@ from scheduler.cohorts import tag_name as tag_name
 from scheduler.content import Content as Content
 from scheduler.context import PlanContext as PlanContext
 from scheduler.dispatch import dispatch_refusal as dispatch_refusal
+from scheduler.edits import as_now as as_now
+from scheduler.edits import step_now as step_now
 from scheduler.enrolling import Occurrence as Occurrence
 from scheduler.enrolling import begin as begin
 from scheduler.enrolling import birthday_start as birthday_start

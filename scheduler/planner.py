@@ -13,13 +13,15 @@ from datetime import datetime, time, timedelta
 from .budget import Budget
 from .calendars import WorkCalendar
 from .context import PlanContext
-from .enrolment import Customer, Enrolment, by_subject, next_step
-from .journey import Audience, Journey
+from .drafts import Draft
+from .edits import in_segment, is_overtaken
+from .enrolment import Customer, Enrolment, by_subject, next_step, touch_id
+from .journey import Audience, Journey, Step
 from .moments import MomentSchedule
 from .quotas import Ledger, Subject
 from .rules import Rule
 from .settling import Settled, Settling
-from .timing import next_due
+from .timing import due_of, next_due
 from .touches import Touch
 
 CHUNK = 5_000
@@ -154,7 +156,11 @@ class _Run:
     ) -> bool:
         """Settle all steps that are due; whether one of them will go out."""
         contacted = False
+        enrolment = in_segment(journey, enrolment, person)
         while enrolment.active and (step := next_step(journey, enrolment)) is not None:
+            if is_overtaken(journey, step, enrolment, self._context.calendar):
+                enrolment = self._pass_by(journey, step, enrolment, person)
+                continue
             settling = Settling(
                 self._context, self._ledger, journey, step, enrolment, person, rival
             )
@@ -170,6 +176,19 @@ class _Run:
         again = next_due(journey, enrolment, self._context.calendar)
         self.progress.append(Progress(enrolment, again))
         return contacted
+
+    def _pass_by(
+        self, journey: Journey, step: Step, enrolment: Enrolment, person: Customer
+    ) -> Enrolment:
+        """Note that a step, written in behind the walker, is not made up for."""
+        due = due_of(step, enrolment, self._context.calendar).at
+        key = touch_id(journey.id, step.id, enrolment.subject, enrolment.cycle)
+        if not self._ledger.knows(key):
+            draft = Draft(self._context, journey, step, enrolment, person)
+            touch = draft.skipped(key, due, Rule.OVERTAKEN)
+            self._ledger.record(touch)
+            self.touches.append(touch)
+        return enrolment.advanced(step, due)
 
 
 def _rank(pair: tuple[Journey, Enrolment]) -> tuple[int, datetime, str, str, str]:

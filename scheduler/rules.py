@@ -16,6 +16,9 @@ class Rule(StrEnum):
     CONDITION = "condition"
     SIGNAL_MISSING = "signal_missing"
     NO_CONTENT = "no_content"
+    STEP_REMOVED = "step_removed"
+    JOURNEY_REMOVED = "journey_removed"
+    OVERTAKEN = "overtaken"
     MISSED = "missed"
     MERGED = "merged"
     CAUGHT_UP = "caught_up"
@@ -59,6 +62,9 @@ _WORDING = {
     Rule.CONDITION: "不符合这一步的条件",
     Rule.SIGNAL_MISSING: "等待的事件没有在期限内发生",
     Rule.NO_CONTENT: "这一步没有给这个客群写内容",
+    Rule.STEP_REMOVED: "这一步已从旅程里删掉",
+    Rule.JOURNEY_REMOVED: "旅程已删掉",
+    Rule.OVERTAKEN: "改旅程时客户已走过这里，不补发",
     Rule.MISSED: "错过了时间（停机或计划太晚），这一步设为不补发",
     Rule.MERGED: "几步同时补发时只发最近的一步",
     Rule.CAUGHT_UP: "错过了时间，在允许的期限内补发",

@@ -17,17 +17,16 @@ from bot.customers.notices import notice_key, tell_guide
 from bot.delivery.outbox import drafted
 from bot.dialogue.library import Library
 from bot.outreach.gate import CARD, TOUCH
-from bot.outreach.people import kf_conversations, people
+from bot.outreach.people import guide_names, kf_conversations, names_of, people
 from bot.outreach.planning import TURN, ledger_of
 from bot.outreach.plans import Plans
 from bot.outreach.task_drafts import TaskDrafts
 from bot.outreach.touch_rows import touch_of
 from bot.outreach.walks import walks_of
-from bot.outreach.wording import NobodyThere, Unsayable, Wordsmith
-from bot.store.contact_tables import Guide
+from bot.outreach.wording import NobodyThere, Unsayable, Wordsmith, card_text
 from bot.store.database import Database
 from bot.store.outreach_tables import OPEN_TOUCH, TouchRow, TouchState
-from bot.store.tables import Conversation, Customer, Outbound
+from bot.store.tables import Conversation, Outbound
 from scheduler import (
     Audience,
     Content,
@@ -39,7 +38,9 @@ from scheduler import (
     Touch,
     TouchStatus,
     Way,
+    as_now,
     dispatch_refusal,
+    step_now,
 )
 from scheduler import Customer as Person
 from scheduler.timing import open_span
@@ -194,20 +195,24 @@ class Dispatcher:
             walks={(one.subject, one.journey): one for many in walks.values() for one in many},
             people=known,
             conversations=await kf_conversations(session, mine),
-            names=await _names(session, mine),
-            guides=await _guide_names(session, userids),
+            names=await names_of(session, mine),
+            guides=await guide_names(session, userids),
             scripts=scripts,
         )
 
     async def _handle(
         self, session: AsyncSession, desk: Desk, drafts: TaskDrafts, row: TouchRow
     ) -> None:
-        touch, walk = touch_of(row), desk.walks.get((row.subject, row.journey))
+        walk = desk.walks.get((row.subject, row.journey))
         if walk is None:
             _drop(row, Rule.FINISHED)
             return
         try:
-            step, content = self._words.content(touch)
+            written = _as_written(desk, row)
+            if isinstance(written, Rule):
+                _drop(row, written)
+                return
+            touch, step, content = written
             decision = self._decide(desk, touch, step, walk)
             if isinstance(decision, Rule):
                 _refuse(row, step, decision, desk)
@@ -226,9 +231,9 @@ class Dispatcher:
 
     def _decide(self, desk: Desk, touch: Touch, step: Step, walk: Enrolment) -> Way | Rule:
         """The first road that is open now, else why the preferred one is closed."""
-        person = desk.people.get(touch.subject) or Person(touch.subject, touch.guides)
+        person = _person(desk, touch)
         first: Rule | None = None
-        for way in dict.fromkeys(filter(None, (touch.way, *step.roads))):
+        for way in sorted(step.roads, key=lambda way: way is not touch.way):
             asked = replace(touch, way=way)
             refusal = dispatch_refusal(desk.context, asked, walk, person, desk.ledger)
             if refusal is None:
@@ -292,7 +297,7 @@ class Dispatcher:
         await tell_guide(
             session,
             guide,
-            _card_text(desk.names.get(row.subject) or row.subject, step, content, parts),
+            card_text(desk.names.get(row.subject) or row.subject, step, content, parts),
             kind=CARD,
             about=row.id,
             external_userid=row.subject,
@@ -322,6 +327,24 @@ async def _add_sends(session: AsyncSession, desk: Desk) -> None:
     ids = {str(row.msgid): int(row.id) for row in made}
     for row, sends in desk.sends:
         row.outcome = {**row.outcome, "outbound": [ids[send.msgid] for send in sends]}
+
+
+def _as_written(desk: Desk, row: TouchRow) -> tuple[Touch, Step, Content] | Rule:
+    """What the journey says now, which may have been edited since the touch was planned."""
+    journey, planned = desk.context.journey(row.journey), touch_of(row)
+    step = step_now(journey, planned)
+    if step is None:
+        return Rule.STEP_REMOVED
+    touch = as_now(journey, step, planned, _person(desk, planned))
+    content = step.content_for(touch.content.segment, touch.variant)
+    if content is None:
+        return Rule.NO_CONTENT
+    row.kind, row.segment, row.variant = touch.kind, touch.content.segment, touch.variant
+    return touch, step, content
+
+
+def _person(desk: Desk, touch: Touch) -> Person:
+    return desk.people.get(touch.subject) or Person(touch.subject, touch.guides)
 
 
 def _values(send: Outbound) -> dict[str, Any]:
@@ -368,29 +391,3 @@ def _refuse(row: TouchRow, step: Step, rule: Rule, desk: Desk) -> None:
         return
     row.status, row.rule, row.look_at = TouchState.MOVED, rule, now + _WAIT
     row.explanation = f"{rule.zh}，稍后再试"
-
-
-def _card_text(
-    name: str, step: Step, content: Content, parts: Sequence[Mapping[str, object]]
-) -> str:
-    texts = [str(part["text"]) for part in parts if "text" in part]
-    todo = f"\n要做的事：{content.todo}" if content.todo else ""
-    said = "\n".join(texts)
-    words = f"\n可以直接复制：\n\n{said}" if said else ""
-    return f"【跟进】{name}：{step.purpose}{todo}{words}"
-
-
-async def _names(session: AsyncSession, ids: set[str]) -> dict[str, str]:
-    rows = await session.execute(
-        select(Customer.external_userid, Customer.name).where(
-            Customer.external_userid.in_(sorted(ids)), Customer.name != ""
-        )
-    )
-    return {str(one): str(name) for one, name in rows}
-
-
-async def _guide_names(session: AsyncSession, userids: set[str]) -> dict[str, str]:
-    rows = await session.execute(
-        select(Guide.userid, Guide.name).where(Guide.userid.in_(sorted(userids)), Guide.name != "")
-    )
-    return {str(one): str(name) for one, name in rows}

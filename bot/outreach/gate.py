@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import TypeVar
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.clock import Clock, as_real
@@ -85,7 +85,15 @@ class Gate:
                 known.explanation = rule.zh
 
     async def _put_off(self, row: Promised, until: datetime) -> None:
+        """A look is no try: what was never tried may still be said in other words."""
+        table: type[Outbound] | type[GuideNotice] = type(row)
         async with self._database.write() as session:
+            await session.execute(
+                update(table)
+                .where(table.id == row.id, table.leased_by == row.leased_by)
+                .values(attempts=row.attempts - 1)
+                .execution_options(synchronize_session=False)
+            )
             await postpone(session, row, until=until, error="不在可以发送的时段，等下一个时段")
 
     def _slack(self, row: Promised) -> timedelta:

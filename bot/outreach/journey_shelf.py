@@ -9,17 +9,19 @@ from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 
-from sqlalchemy import Select, func, select, update
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot import loggers
 from bot.clock import Clock
 from bot.errors import Conflict, NotFound, SettingsError, Unprocessable
+from bot.outreach.journey_edits import drop_removed, follow_edit
+from bot.outreach.journey_texts import last_number, texts_of, version_row
 from bot.outreach.planning import TURN
-from bot.outreach.plans import PERSONAL, SHIPPED_JOURNEYS, Plans
+from bot.outreach.plans import PERSONAL, SHIPPED_JOURNEYS, Plans, plans_of
 from bot.settings import Settings
 from bot.store.database import Database
-from bot.store.outreach_tables import JourneyChoice, JourneyVersion, JourneyWalk
+from bot.store.outreach_tables import JourneyChoice, JourneyVersion
 from bot.store.tables import ScriptVersion
 from scheduler import (
     Journey,
@@ -27,6 +29,7 @@ from scheduler import (
     Overrides,
     Problem,
     SchedulerError,
+    WorkCalendar,
     load_journeys,
     load_overrides,
     parse_journeys,
@@ -97,8 +100,7 @@ class JourneyShelf:
         self._database = database
         self._clock = clock
         self.place = settings.outreach.journeys or SHIPPED_JOURNEYS
-        self._uploads = settings.console.uploads
-        self._calendar = settings.outreach.calendar
+        self._settings = settings
         self._variables = (*variables, *PERSONAL)
         self._stages = stages
         self.on_change = on_change
@@ -117,7 +119,12 @@ class JourneyShelf:
     @cached_property
     def overrides(self) -> Overrides:
         """The shop's own days."""
-        return load_overrides(self._calendar) if self._calendar else Overrides()
+        own = self._settings.outreach.calendar
+        return load_overrides(own) if own else Overrides()
+
+    @cached_property
+    def calendar(self) -> WorkCalendar:
+        return plans_of(self._settings, (), overrides=self.overrides).calendar
 
     @property
     def root(self) -> Path:
@@ -153,7 +160,7 @@ class JourneyShelf:
                 text,
                 file=f"{journey or _FILE}.yml",
                 root=self.root,
-                more_roots=[self._uploads],
+                more_roots=[self._settings.console.uploads],
                 stages=self._stages,
                 scripts=scripts,
                 variables=self._variables,
@@ -192,7 +199,7 @@ class JourneyShelf:
                 raise NotFound(f"旅程 {journey} 没有随附的文件")
             return self.base.texts[journey][1]
         async with self._database.read() as session:
-            row = await session.scalar(_version(journey, number))
+            row = await session.scalar(version_row(journey, number))
         if row is None:
             raise NotFound(f"旅程 {journey} 没有第 {number} 版")
         return row.text
@@ -224,6 +231,7 @@ class JourneyShelf:
         """
         checked = await self.checked(text, journey=journey)
         await self._apart(checked)
+        old = await self._as_it_runs(checked.id)
         now = self._clock.now()
         async with self._database.write() as session:
             await self._database.alone(session, TURN)
@@ -236,7 +244,7 @@ class JourneyShelf:
             current = (choice.version if choice else None) or 0
             if seen is not None and seen != current:
                 raise Conflict("别人刚保存了新的一版，请先看看再改", number=current)
-            number = 1 + (await session.scalar(_last(checked.id)) or 0)
+            number = 1 + (await session.scalar(last_number(checked.id)) or 0)
             session.add(
                 JourneyVersion(
                     journey=checked.id,
@@ -249,7 +257,7 @@ class JourneyShelf:
             )
             enabled = choice.enabled if choice else journey is not None
             await self._choose(session, checked.id, enabled=enabled, version=number, by=by)
-            await _look_again(session, checked.id, now)
+            await follow_edit(session, old, checked, calendar=self.calendar, now=now)
         return await self._changed(checked.id)
 
     async def _apart(self, checked: Journey) -> None:
@@ -274,13 +282,15 @@ class JourneyShelf:
         """Go by version `number` again (0: by the file); raises `JourneyRefused` if it no
         longer fits."""
         text = await self.text(journey, number)
-        await asyncio.to_thread(self.check, text, journey=journey)
+        again = await asyncio.to_thread(self.check, text, journey=journey)
         now = await self.get(journey)
         async with self._database.write() as session:
             await self._database.alone(session, TURN)
             version = number or None
             await self._choose(session, journey, enabled=now.enabled, version=version, by=by)
-            await _look_again(session, journey, self._clock.now())
+            await follow_edit(
+                session, now.journey, again, calendar=self.calendar, now=self._clock.now()
+            )
         return await self._changed(journey)
 
     async def bring(self, plans: Plans) -> bool:
@@ -298,8 +308,19 @@ class JourneyShelf:
         async with self._database.write() as session:
             await self._database.alone(session, TURN)
             plans.adopt(journeys, paused)
+            await drop_removed(session, {one.id: one.journey for one in shelved})
         loggers.outreach.info("journeys changed", journeys=len(journeys), paused=len(paused))
         return True
+
+    async def tidy(self) -> None:
+        """End what was planned for steps that are in no file and no version any more."""
+        shelved = {one.id: one.journey for one in await self.all()}
+        async with self._database.write() as session:
+            await self._database.alone(session, TURN)
+            await drop_removed(session, shelved)
+
+    async def _as_it_runs(self, journey: str) -> Journey | None:
+        return next((one.journey for one in await self.all() if one.id == journey), None)
 
     async def _changed(self, journey: str) -> Shelved:
         if self.on_change is not None:
@@ -321,7 +342,7 @@ class JourneyShelf:
             row.journey: row
             for row in await session.scalars(select(JourneyChoice).order_by(JourneyChoice.journey))
         }
-        texts = await _texts(session, choices.values())
+        texts = await texts_of(session, choices.values())
         found = []
         for name in [*base.journeys, *(one for one in choices if one not in base.journeys)]:
             file = base.texts[name][0] if name in base.texts else None
@@ -352,42 +373,6 @@ class JourneyShelf:
         if isinstance(known, Journey):
             return replace(one, journey=known)
         return replace(one, journey=None, problems=known)
-
-
-async def _look_again(session: AsyncSession, journey: str, now: datetime) -> None:
-    """The planner must see everybody under way: their next step may have another time now."""
-    await session.execute(
-        update(JourneyWalk)
-        .where(JourneyWalk.journey == journey, JourneyWalk.next_due > now)
-        .values(next_due=now)
-        .execution_options(synchronize_session=False)
-    )
-
-
-async def _texts(
-    session: AsyncSession, choices: Collection[JourneyChoice]
-) -> dict[tuple[str, int], str]:
-    wanted = [one.journey for one in choices if one.version is not None]
-    rows = await session.execute(
-        select(JourneyVersion.journey, JourneyVersion.number, JourneyVersion.text)
-        .join(
-            JourneyChoice,
-            (JourneyChoice.journey == JourneyVersion.journey)
-            & (JourneyChoice.version == JourneyVersion.number),
-        )
-        .where(JourneyVersion.journey.in_(wanted))
-    )
-    return {(str(row.journey), int(row.number)): str(row.text) for row in rows}
-
-
-def _version(journey: str, number: int) -> Select[JourneyVersion]:
-    return select(JourneyVersion).where(
-        JourneyVersion.journey == journey, JourneyVersion.number == number
-    )
-
-
-def _last(journey: str) -> Select[int | None]:
-    return select(func.max(JourneyVersion.number)).where(JourneyVersion.journey == journey)
 
 
 def _line_of_id(text: str) -> int | None:

@@ -65,7 +65,7 @@ class Outreach:
             ties.shelf.on_change = self.follow_shelf
         self._ties = ties
         self._speed = settings.clock.speed
-        words = Wordsmith(plans, settings.outreach, ties.variables)
+        words = Wordsmith(settings.outreach, ties.variables)
         self.cohorts = CohortBook(database, clock, plans, ties.tags)
         self.listener = Listener(
             database, clock, plans, ties.funnel, self.cohorts, on_heard=ties.on_tags
@@ -117,6 +117,8 @@ class Outreach:
     async def begin(self) -> None:
         """Before anything is received: what happened before outreach existed begins nothing."""
         await self.follow_shelf()
+        if self._ties.shelf is not None:
+            await self._ties.shelf.tidy()
         await self.listener.begin()
 
     async def follow_shelf(self) -> None:

@@ -128,3 +128,21 @@ async def _windows(session: AsyncSession, ids: list[str]) -> dict[str, KfWindow]
         for who, row in conversations.items()
         if row.last_inbound_at is not None
     }
+
+
+async def names_of(session: AsyncSession, ids: set[str]) -> dict[str, str]:
+    """What customers call themselves, as far as it is known."""
+    rows = await session.execute(
+        select(Customer.external_userid, Customer.name).where(
+            Customer.external_userid.in_(sorted(ids)), Customer.name != ""
+        )
+    )
+    return {str(one): str(name) for one, name in rows}
+
+
+async def guide_names(session: AsyncSession, userids: set[str]) -> dict[str, str]:
+    """Names of guides by userid, as far as they are known."""
+    rows = await session.execute(
+        select(Guide.userid, Guide.name).where(Guide.userid.in_(sorted(userids)), Guide.name != "")
+    )
+    return {str(one): str(name) for one, name in rows}

@@ -6,9 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bot.outreach.plans import Plans
 from bot.settings import OutreachSettings
-from scheduler import Content, Step, Touch
+from scheduler import Content, Step
 from scripts_library import (
     ImagePart,
     LinkPart,
@@ -38,20 +37,8 @@ class Wordsmith:
     A missing variable without fallback stops the send: nothing half-filled goes out.
     """
 
-    plans: Plans
     settings: OutreachSettings
     variables: Mapping[str, str]
-
-    def content(self, touch: Touch) -> tuple[Step, Content]:
-        """The step and what it says to this touch's segment and arm."""
-        journey = self.plans.journeys.get(touch.journey)
-        step = journey.step(touch.step) if journey else None
-        if step is None:
-            raise Unsayable("旅程里已经没有这一步")
-        content = step.content_for(touch.content.segment, touch.variant)
-        if content is None:
-            raise Unsayable("这一步没有给这个客群写内容")
-        return step, content
 
     def parts(
         self,
@@ -109,3 +96,14 @@ def _as_script(content: Content) -> Script:
     if (program := content.miniprogram) is not None:
         parts.append(MiniProgramPart(program.appid, program.title, program.page, program.image))
     return Script("outreach", "旅程内容", tuple(parts))
+
+
+def card_text(
+    name: str, step: Step, content: Content, parts: Sequence[Mapping[str, object]]
+) -> str:
+    """What a guide's card says: for whom, what to do, and words to copy."""
+    texts = [str(part["text"]) for part in parts if "text" in part]
+    todo = f"\n要做的事：{content.todo}" if content.todo else ""
+    said = "\n".join(texts)
+    words = f"\n可以直接复制：\n\n{said}" if said else ""
+    return f"【跟进】{name}：{step.purpose}{todo}{words}"

@@ -151,7 +151,7 @@ async def dispatch(url: str, number: int) -> Outcome:
         await fill(database, number)
         settings = Settings.model_validate({"outreach": {"enabled": True}})
         plans = plans_of(settings, parse_journeys(JOURNEY))
-        words = Wordsmith(plans, settings.outreach, {"shop_name": "暖屿"})
+        words = Wordsmith(settings.outreach, {"shop_name": "暖屿"})
         dispatcher = Dispatcher(database, clock, plans, words, Library(database, clock))
         async with counted(database) as statements:
             started = time.perf_counter()

@@ -20,7 +20,7 @@ def test_every_step_of_the_shipped_journeys_can_be_said_with_the_shipped_scripts
         variables=variables,
     )
     scripts = {script.id: script for script in catalogue}
-    words = Wordsmith(plans, settings.outreach, variables)
+    words = Wordsmith(settings.outreach, variables)
     said = 0
     for journey in plans.journeys.values():
         for step in journey.steps:

@@ -14,7 +14,6 @@ from bot.web.console.desk import Desk
 from bot.web.console.journey_cards import picture_address
 from bot.web.console.journey_content_fields import Piece
 from bot.web.console.journey_rehearsal import sample_values
-from bot.web.console.outreach_desk import current_plans
 from bot.web.console.plain_fields import Fields, split_words
 from bot.web.keys import CLOCK, DATABASE, SETTINGS, VARIABLES
 from scheduler import Content, StepKind
@@ -98,9 +97,8 @@ async def _script_said(
     guide, sample = here.words("sample.guide"), here.words("sample.customer")
     if not content.script and not content.script_tags:
         return Said("", guide)
-    plans, settings = await current_plans(request), request.app[SETTINGS].outreach
-    values = request.app[VARIABLES]
-    wordsmith = Wordsmith(plans, settings, values)
+    settings, values = request.app[SETTINGS].outreach, request.app[VARIABLES]
+    wordsmith = Wordsmith(settings, values)
     try:
         parts = wordsmith.parts(content, scripts=scripts, customer=sample, guide=guide)
     except Unsayable as error:
