@@ -17,7 +17,6 @@ from aiohttp import web
 from pydantic import SecretStr
 
 from bot.clock import ManualClock
-from bot.commands.inline_sqlite import inline_connections
 from bot.commands.simulated_parts import PROMISED, Part, due_now
 from bot.commands.simulated_people import Crowd, people_of
 from bot.customers.corp_tags import TagBook
@@ -201,8 +200,7 @@ async def simulated_shop(
             }
         )
         settings = given.model_copy(update={"wecom": wecom, "outreach": outreach})
-        file = folder / "rehearsal.db"
-        database = Database(f"sqlite+aiosqlite:///{file}", connect=inline_connections(file))
+        database = Database(f"sqlite+aiosqlite:///{folder / 'rehearsal.db'}", inline=True)
         stack.push_async_callback(database.close)
         await upgrade(database)
         http = await stack.enter_async_context(aiohttp.ClientSession())

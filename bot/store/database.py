@@ -4,28 +4,30 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import event, func, select, text
-from sqlalchemy.engine import make_url
+from sqlalchemy.engine import Connection, make_url
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool
 
 from bot.errors import StoreError
 from bot.file_faults import file_fault
+from bot.store.sqlite_driver import connections
 
 _RESERVED = 4
+_BEGIN = "begin"
 
 
 class Database:
     """Opens transactions; `write` ones are serialised on SQLite, which has one writer."""
 
-    def __init__(self, url: str, *, connect: Callable[[], Any] | None = None) -> None:
-        """`connect` opens the driver's connections in another way than by the URL."""
+    def __init__(self, url: str, *, inline: bool = False) -> None:
+        """Work on SQLite done `inline` blocks the loop: for whoever has nobody else to serve."""
         self.url = make_url(url)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         if self.is_sqlite and self.url.database:
@@ -33,18 +35,23 @@ class Database:
         options: dict[str, Any] = {"poolclass": AsyncAdaptedQueuePool, "pool_size": 5}
         if not self.is_sqlite:
             options |= {"pool_size": 10, "max_overflow": 10, "pool_pre_ping": True}
-        if connect is not None:
-            options["async_creator"] = connect
+        else:
+            options["async_creator"] = connections(self.url, inline=inline)
         self.engine = create_async_engine(self.url, **options)
         if self.is_sqlite:
             _prepare_sqlite(self.engine.sync_engine)
-        self._sessions = async_sessionmaker(self.engine, expire_on_commit=False)
+        self._sessions = self._beginning("BEGIN")
+        self._writing = self._beginning("BEGIN IMMEDIATE")
         self._first_sessions, self._reserved = self._sessions, None
         if not self.is_sqlite:
             options |= {"pool_size": _RESERVED, "max_overflow": 0}
             self._reserved = create_async_engine(self.url, **options)
             self._first_sessions = async_sessionmaker(self._reserved, expire_on_commit=False)
         self._one_writer = _Turnstile()
+
+    def _beginning(self, how: str) -> async_sessionmaker[AsyncSession]:
+        engine = self.engine.execution_options(**{_BEGIN: how}) if self.is_sqlite else self.engine
+        return async_sessionmaker(engine, expire_on_commit=False)
 
     @asynccontextmanager
     async def write(self, *, urgent: bool = False) -> AsyncIterator[AsyncSession]:
@@ -60,18 +67,15 @@ class Database:
             return
         async with (
             self._one_writer.turn(urgent=urgent),
-            self._sessions() as session,
+            self._writing() as session,
             session.begin(),
         ):
-            await session.execute(text("BEGIN IMMEDIATE"))
             yield session
 
     @asynccontextmanager
     async def read(self, *, urgent: bool = False) -> AsyncIterator[AsyncSession]:
         """A session for reading; nothing is committed."""
         async with (self._first_sessions if urgent else self._sessions)() as session:
-            if self.is_sqlite:
-                await session.execute(text("BEGIN"))
             yield session
 
     async def alone(self, session: AsyncSession, what: str) -> None:
@@ -143,6 +147,12 @@ def _make_folder(folder: Path) -> None:
 
 
 def _prepare_sqlite(engine: Any) -> None:
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        if (how := connection.get_execution_options().get(_BEGIN)) is not None:
+            driver: Any = connection.connection.driver_connection
+            driver.begin(how)
+
     @event.listens_for(engine, "connect")
     def _pragmas(connection: Any, _record: object) -> None:
         # The driver must not open transactions by itself: ours begin IMMEDIATE when they write.
