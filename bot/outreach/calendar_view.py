@@ -19,6 +19,8 @@ from scheduler import Rule, StepKind, Touch, starting_on
 
 EXPECTED = "expected"
 """The status of a touch that is not planned yet: planning looks an hour ahead."""
+FURTHEST = timedelta(days=366)
+"""A calendar is drawn for days no further from today; each day until then is worked out."""
 _DROPPED = (TouchState.SKIPPED, TouchState.CANCELLED)
 CONFLICTS = frozenset(
     {

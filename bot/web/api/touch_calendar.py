@@ -8,15 +8,15 @@ from zoneinfo import ZoneInfo
 from aiohttp import web
 from pydantic import BaseModel, Field
 
-from bot.errors import Conflict
+from bot.errors import BadRequest, Conflict
 from bot.outreach.calendar_loads import Load
-from bot.outreach.calendar_view import Day, Line, touch_calendar
+from bot.outreach.calendar_view import FURTHEST, Day, Line, touch_calendar
 from bot.web.api.endpoint import Body, Endpoint
 from bot.web.keys import CLOCK, DATABASE, OUTREACH, SETTINGS
 
 
 class CalendarQuery(Body):
-    """`from` is a day of the shop, today if left out."""
+    """`from` is a day of the shop, today if left out; at most a year away."""
 
     since: date | None = Field(None, alias="from")
     days: int = Field(7, ge=1, le=31)
@@ -76,12 +76,16 @@ async def show_calendar(request: web.Request, query: CalendarQuery, body: None) 
     if outreach is None:
         raise Conflict("触达没有开启：请把 outreach.enabled 设为 true 后重启")
     now, zone = request.app[CLOCK].now(), request.app[SETTINGS].shop.zone
+    today = now.astimezone(zone).date()
+    first = query.since or today
+    if abs(first - today) > FURTHEST:
+        raise BadRequest("from 离今天太远，日历只看前后一年")
     async with request.app[DATABASE].read() as session:
         found = await touch_calendar(
             session,
             outreach.plans,
             now,
-            first=query.since or now.astimezone(zone).date(),
+            first=first,
             days=query.days,
             journey=query.journey,
         )
@@ -140,6 +144,6 @@ ENDPOINTS = (
         "触达日历：每天发什么、给多少人、占多少额度、哪些让路或跳过；还没计划的按现状预计",
         CalendarView,
         query=CalendarQuery,
-        errors=(Conflict,),
+        errors=(BadRequest, Conflict),
     ),
 )

@@ -5,11 +5,11 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from aiohttp import web
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, Field
 from sqlalchemy import or_, select
 
 from bot.errors import BadRequest, NotFound
@@ -28,8 +28,16 @@ def _plus(value: object) -> object:
     return _ZONE.sub(r"+\1", value) if isinstance(value, str) else value
 
 
+def _in_utc(value: datetime) -> datetime:
+    """The calendar ends in UTC, too: a moment beyond it is refused."""
+    try:
+        return value.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("时间超出了日历的范围") from None
+
+
 _ZONE = re.compile(r" (\d\d:?\d\d)$")
-Moment = Annotated[AwareDatetime, BeforeValidator(_plus)]
+Moment = Annotated[AwareDatetime, BeforeValidator(_plus), AfterValidator(_in_utc)]
 
 
 class TouchQuery(Body):
@@ -158,11 +166,11 @@ def _cursor(given: str) -> tuple[datetime, str]:
     try:
         at, _, touch_id = base64.urlsafe_b64decode(given.encode()).decode().partition("|")
         moment = datetime.fromisoformat(at)
+        if moment.tzinfo is None or not is_keepable(touch_id):
+            raise ValueError("nothing that this page wrote")
+        return _in_utc(moment), touch_id
     except (ValueError, binascii.Error):
         raise BadRequest("cursor 不对，请原样使用上一页的 next_cursor") from None
-    if moment.tzinfo is None or not is_keepable(touch_id):
-        raise BadRequest("cursor 不对，请原样使用上一页的 next_cursor")
-    return moment, touch_id
 
 
 async def show_quotas(request: web.Request, query: object, body: None) -> QuotaView:

@@ -10,7 +10,7 @@ from aiohttp import web
 from sqlalchemy import select
 
 from bot.errors import NotFound
-from bot.outreach.calendar_view import Day, Line, TouchCalendar, touch_calendar
+from bot.outreach.calendar_view import FURTHEST, Day, Line, TouchCalendar, touch_calendar
 from bot.outreach.plans import Plans
 from bot.store.outreach_tables import TouchRow, TouchState
 from bot.web.console.desk import Desk, desk
@@ -34,7 +34,6 @@ _SHOWN = 7
 _TOUCHES = 300
 _LEAD = timedelta(days=2)
 """So much of the past stands before today unless another week is asked for."""
-_FURTHEST = timedelta(days=366)
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,7 +243,7 @@ def _day(text: str | None, today: date) -> date | None:
         day = date.fromisoformat(text or "")
     except ValueError:
         return None
-    return day if abs(day - today) <= _FURTHEST else None
+    return day if abs(day - today) <= FURTHEST else None
 
 
 ROUTES = (
