@@ -28,6 +28,7 @@ from bot.outreach.streams import (
     Tags,
     Understandings,
 )
+from bot.outreach.touch_rows import save_touches
 from bot.outreach.walks import save_walks, told, walks_of
 from bot.store.channel_tables import Channel, Greeting
 from bot.store.contact_tables import Bookmark, TagJob
@@ -43,6 +44,7 @@ from scheduler import (
     Progress,
     SignalKind,
     enrol,
+    left_behind,
     next_due,
 )
 from scheduler.enrolling import begin
@@ -182,7 +184,7 @@ class Listener:
         changed = self._told(one, current)
         for walk in changed.values():
             if not walk.active:
-                await self._leave(session, walk)
+                await self._leave(session, walk, person)
         if any(signal.kind in _PARTING for signal in one.signals):
             await self._cohorts.leave_all(session, one.who, now=self._clock.now())
         if one.at >= max(self._since, self._clock.now() - _OLD_NEWS) and not person.opted_out:
@@ -227,9 +229,10 @@ class Listener:
             if asked or any(_starts(journey, start) for start in one.starts):
                 await self._cohorts.join(session, journey, person, now=self._clock.now())
 
-    async def _leave(self, session: AsyncSession, walk: Enrolment) -> None:
+    async def _leave(self, session: AsyncSession, walk: Enrolment, person: Customer) -> None:
         """Nothing planned goes out any more; what guides were asked to send is unwanted."""
-        rule = walk.ended_by
+        rule, now = walk.ended_by, self._clock.now()
+        await save_touches(session, left_behind(self._plans.context(now), walk, person), now)
         mine = (
             TouchRow.audience == walk.audience,
             TouchRow.subject == walk.subject,
@@ -251,7 +254,7 @@ class Listener:
             .values(unwanted=rule)
             .execution_options(synchronize_session=False)
         )
-        await self._cohorts.leave(session, walk.journey, walk.subject, now=self._clock.now())
+        await self._cohorts.leave(session, walk.journey, walk.subject, now=now)
 
     async def _save(self, session: AsyncSession, walks: Iterable[Enrolment]) -> None:
         journeys, calendar = self._plans.journeys, self._plans.calendar

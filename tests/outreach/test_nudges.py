@@ -5,6 +5,7 @@ from collections.abc import Callable
 from outreach_shop import Shop
 
 from bot.store.outreach_tables import TouchState
+from scheduler import Rule
 
 CART = """
 version: 1
@@ -123,3 +124,47 @@ async def test_what_is_still_on_its_way_keeps_its_distance_from_the_next(
         await shop.outreach.dispatcher.tick()
     on_its_way = await shop.touches(status=TouchState.SENDING)
     assert [touch.journey for touch in on_its_way] == ["cart"]
+
+
+TWO = (
+    CART.replace("at: {hours: 1}", "at: {hours: 0}\n    ways: [guide_card]")
+    + """
+- id: sale
+  name: 促销
+  priority: 30
+  triggers:
+  - event: sale_called
+  exits: [bought]
+  steps:
+  - id: call
+    purpose: 喊一声
+    kind: nudge
+    at: {hours: 0}
+    ways: [guide_card]
+    content: {text: 今天有活动}
+  - id: again
+    purpose: 再喊一声
+    kind: nudge
+    at: {hours: 30}
+    ways: [guide_card]
+    content: {text: 活动还有一天}
+"""
+)
+
+
+async def test_a_step_that_was_put_off_until_its_customer_left_says_why_it_was_not_sent(
+    outreach_shop: Callable[..., Shop],
+) -> None:
+    shop = outreach_shop(TWO)
+    await shop.customer(WHO)
+    await shop.step()
+    await shop.behaves(WHO, "cart_left")
+    for _ in range(4):
+        await shop.step(minutes=20)
+    await shop.behaves(WHO, "sale_called")
+    await shop.step(minutes=10)
+    assert len(await shop.touches()) == 1, "the second waits for its distance from the first"
+    await shop.behaves(WHO, "order_paid")
+    await shop.step(minutes=1)
+    [skipped] = await shop.touches(journey="sale")
+    assert (skipped.step, skipped.status, skipped.rule) == ("call", "skipped", Rule.BOUGHT)
