@@ -20,6 +20,7 @@ from bot.outreach.gate import CARD, TOUCH
 from bot.outreach.people import guide_names, kf_conversations, names_of, people
 from bot.outreach.planning import TURN, ledger_of
 from bot.outreach.plans import Plans
+from bot.outreach.receipts import LANE
 from bot.outreach.task_drafts import TaskDrafts
 from bot.outreach.touch_rows import touch_of
 from bot.outreach.walks import walks_of
@@ -367,7 +368,7 @@ def _sender(desk: Desk, row: TouchRow) -> str:
 
 def _lane(row: TouchRow) -> str:
     """A touch that is put off to its hours keeps nobody waiting but its own later parts."""
-    return f"touch:{row.id}"
+    return f"{LANE}{row.id}"
 
 
 def _msgid(touch_id: str, place: int) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import Select, select, union
+from sqlalchemy import Select, func, select, union
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.clock import Clock
@@ -14,11 +14,12 @@ from bot.store.channel_tables import GuideNotice
 from bot.store.database import Database
 from bot.store.outreach_tables import SENDING_TOUCH, TouchRow, TouchState
 from bot.store.tables import Outbound, WorkState
-from scheduler import Way
 
 _PAGE = 300
-_SECOND_THOUGHTS = timedelta(minutes=10)
-"""WeCom tells within moments when an accepted message did not arrive after all."""
+LANE = "touch:"
+"""What stands before a touch's id in the lane of its messages."""
+_NEWS = timedelta(minutes=10)
+"""So long a message counts as newly undelivered, whenever it was sent."""
 
 
 class Receipts:
@@ -48,13 +49,16 @@ class Receipts:
         return (await session.scalars(found)).all()
 
     def _waiting(self, after: str) -> Select[TouchRow]:
-        fresh = self._clock.now() - _SECOND_THOUGHTS
+        """Touches under way, and those sent of which WeCom now says that they did not arrive."""
+        undelivered = select(func.substr(Outbound.lane, len(LANE) + 1)).where(
+            Outbound.state == WorkState.FAILED,
+            Outbound.finished_at >= self._clock.now() - _NEWS,
+            Outbound.lane.startswith(LANE),
+        )
         waiting = union(
             select(TouchRow.id).where(SENDING_TOUCH),
             select(TouchRow.id).where(
-                TouchRow.status == TouchState.SENT,
-                TouchRow.way == Way.KF,
-                TouchRow.due_at >= fresh,
+                TouchRow.status == TouchState.SENT, TouchRow.id.in_(undelivered)
             ),
         )
         return (
