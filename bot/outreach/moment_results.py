@@ -18,10 +18,10 @@ from bot.wecom.moments import customers, publishers
 
 _ECHO = timedelta(days=2)
 """How long likes and comments are worth asking for after the post's day."""
-_SLOWLY = timedelta(hours=2)
+_OFTEN = timedelta(hours=2)
 _SELDOM = timedelta(hours=8)
-_WAITING = timedelta(minutes=10)
-"""How soon the last guides are looked after."""
+USUAL = timedelta(minutes=10)
+"""How soon the last guides are looked after; the poller has said so when it took the task."""
 _ASKED = "echoes_at"
 _REMIND = "moment_unpublished"
 
@@ -67,32 +67,34 @@ class MomentResults:
                 return found
 
     async def _note(self, task: OutreachTask, out: dict[str, bool], published: list[str]) -> None:
-        """Keep who has published, and every two hours what customers made of it.
+        """Keep who has published and, now and then, what customers made of it.
 
         That takes two calls a guide, so it is not asked anew whenever one more has published.
         """
-        now = self._clock.now()
-        seldom = _SLOWLY if now < task.valid_until else _SELDOM
+        now, waiting = self._clock.now(), len(published) < len(out)
         async with self._database.read() as session:
             row = await session.scalar(select(TouchRow).where(TouchRow.task_id == task.id))
         asked = row.outcome.get(_ASKED) if row else None
-        due = asked is None or now - datetime.fromisoformat(asked) >= seldom
+        pause = _pause(task, row, now)
+        due = asked is None or now - datetime.fromisoformat(asked) >= pause
+        if waiting and not due and out == task.guides:
+            return
         echoes = await self._echoes(task, published) if due else {}
-        waiting = len(published) < len(out) and now < task.valid_until
         async with self._database.write() as session:
             if row is not None:
                 row = await session.get_one(TouchRow, row.id)
+                fresh = {what: n for what, n in echoes.items() if row.outcome.get(what) != n}
+                await note_echoes(session, row, fresh)
                 row.outcome = {**row.outcome, "guides": len(out), "published": len(published)}
                 if due:
                     row.outcome = {**row.outcome, **echoes, _ASKED: now.isoformat()}
-                    await note_echoes(session, row, echoes)
                 row.sent_at = row.sent_at or now
                 row.status = TouchState.SENT
                 row.explanation = f"{len(published)}/{len(out)} 位导购已发表"
             await session.execute(
                 update(OutreachTask)
                 .where(OutreachTask.id == task.id)
-                .values(poll_at=now + (_WAITING if waiting else seldom), guides=dict(out))
+                .values(poll_at=now + (USUAL if waiting else pause), guides=dict(out))
             )
 
     async def _echoes(self, task: OutreachTask, published: list[str]) -> dict[str, int]:
@@ -133,3 +135,11 @@ class MomentResults:
                         about=f"{task.id}/{times}",
                         now=self._clock.now(),
                     )
+
+
+def _pause(task: OutreachTask, row: TouchRow | None, now: datetime) -> timedelta:
+    """Most look at a post in its first hours, so the older it is, the less often we ask."""
+    if now >= task.valid_until:
+        return _SELDOM
+    out = row.sent_at if row else None
+    return min(max(_OFTEN, (now - (out or now)) / 2), _SELDOM)

@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from bot.outreach.posts_missed import posts_missed
 from bot.outreach.touches_of_customer import posts_seen
 from bot.store.outreach_tables import TouchEcho, TouchRow, TouchState, TouchTally
-from bot.store.upsert import insert_new
+from bot.store.upsert import insert_new, put
 from scheduler import ReadOut, StepKind, read_out
 
 _CREDIT = timedelta(days=3)
@@ -118,8 +118,8 @@ async def credit(session: AsyncSession, who: str, *, what: str, at: datetime) ->
 
 async def note_echoes(session: AsyncSession, row: TouchRow, counts: Mapping[str, int]) -> None:
     """What viewers of a post did, as totals that replace those of before."""
-    for what, count in counts.items():
-        await session.merge(TouchEcho(**_echo(row, what, "", count)))
+    rows = [_echo(row, what, "", count) for what, count in counts.items()]
+    await put(session, TouchEcho, rows, unique=["touch_id", "what", "by"], change=["count"])
 
 
 def _echo(row: TouchRow, what: str, by: str, count: int) -> dict[str, object]:

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from bot import loggers
 from bot.clock import Clock
 from bot.errors import Conflict, GiveUp, MendSettings, RetryLater, TellGuide, WeComError
-from bot.outreach.moment_results import MomentResults
+from bot.outreach.moment_results import USUAL, MomentResults
 from bot.outreach.plans import Plans
 from bot.outreach.reading_back import ReadBack
 from bot.outreach.task_calls import end_touches
@@ -43,7 +43,6 @@ from scheduler import Rule
 
 _PAGE = 50
 _SOON = timedelta(seconds=15)
-_USUAL = timedelta(minutes=10)
 _DAY = timedelta(days=1)
 _MOST_REMINDERS = 3
 _ENDS = {
@@ -146,7 +145,7 @@ class TaskPoller:
             taken: Any = await session.execute(
                 update(OutreachTask)
                 .where(OutreachTask.id == task.id, OutreachTask.poll_at == task.poll_at)
-                .values(poll_at=now + _USUAL)
+                .values(poll_at=now + USUAL)
             )
         return bool(taken.rowcount)
 
@@ -155,8 +154,8 @@ class TaskPoller:
             await self._looks.get(task.phase, self._look_at)(task)
         except RetryLater as error:
             now = self._clock.now()
-            fresh = error.errcode is not None and now - (task.asked_at or now) < _USUAL
-            await self._set(task, poll_at=now + (_SOON if fresh else _USUAL))
+            fresh = error.errcode is not None and now - (task.asked_at or now) < USUAL
+            await self._set(task, poll_at=now + (_SOON if fresh else USUAL))
         except (GiveUp, TellGuide, MendSettings) as error:
             if error.errcode == CANCELLED:
                 await self._end(task, TaskPhase.CANCELLED, TouchState.CANCELLED, error.message)

@@ -1,4 +1,4 @@
-"""Insert what is new and leave what is there, on either database."""
+"""Insert what is new and leave or change what is there, on either database."""
 
 from __future__ import annotations
 
@@ -39,11 +39,35 @@ async def insert_new_keys(
     returning: Sequence[InstrumentedAttribute[Any]],
 ) -> list[tuple[Any, ...]]:
     """Like `insert_new`, for a key of several columns."""
-    insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
     if not rows:
         return []
     statement = (
-        insert(table).on_conflict_do_nothing(index_elements=list(unique)).returning(*returning)
+        _insert(session, table)
+        .on_conflict_do_nothing(index_elements=list(unique))
+        .returning(*returning)
     )
     found = await session.execute(statement, list(rows), execution_options=_OPTIONS)
     return [tuple(row) for row in found]
+
+
+async def put(
+    session: AsyncSession,
+    table: Any,
+    rows: Sequence[dict[str, Any]],
+    *,
+    unique: Sequence[str],
+    change: Sequence[str],
+) -> None:
+    """Insert rows; of those whose `unique` columns are there already, `change` these columns."""
+    if not rows:
+        return
+    statement = _insert(session, table)
+    changed = {name: statement.excluded[name] for name in change}
+    await session.execute(
+        statement.on_conflict_do_update(index_elements=list(unique), set_=changed), list(rows)
+    )
+
+
+def _insert(session: AsyncSession, table: Any) -> Any:
+    dialect = session.get_bind().dialect.name
+    return sqlite.insert(table) if dialect == "sqlite" else postgresql.insert(table)
