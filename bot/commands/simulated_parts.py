@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from enum import StrEnum
+from functools import cache
 from typing import Any
 
-from sqlalchemy import and_, exists, or_, select
+from sqlalchemy import Select, and_, bindparam, exists, or_, select
 
 from bot.outreach.plans import HORIZON
 from bot.store.channel_tables import GuideNotice
+from bot.store.columns import UtcDateTime
 from bot.store.contact_tables import TagJob
 from bot.store.database import Database
 from bot.store.outreach_tables import JourneyWalk, OutreachTask, TouchRow, TouchState
@@ -44,10 +46,27 @@ _QUEUES: tuple[tuple[Part, Any], ...] = (
 
 async def due_now(database: Database, now: datetime) -> frozenset[Part]:
     """Asked in one statement."""
-    conditions = {
+    moments = {"now": now, "soon": now + HORIZON, "before": now - _SECOND_THOUGHTS}
+    async with database.read() as session:
+        row = (await session.execute(_statement(), moments)).one()
+    due = {Part(name) for name, value in row._mapping.items() if value}
+    if Part.TASKS in due:
+        due |= {Part.POLLER}
+    if due & {Part.SENDS, Part.NOTICES}:
+        due |= {Part.RECEIPTS}
+    return frozenset(due)
+
+
+@cache
+def _statement() -> Select[*tuple[Any, ...]]:
+    """Written once: it is asked at every step."""
+    now, soon, before = (
+        bindparam(name, type_=UtcDateTime()) for name in ("now", "soon", "before")
+    )
+    conditions: dict[Part, Any] = {
         part: and_(table.state == WorkState.READY, table.due_at <= now) for part, table in _QUEUES
     }
-    conditions[Part.PLANNER] = JourneyWalk.next_due < now + HORIZON
+    conditions[Part.PLANNER] = JourneyWalk.next_due < soon
     conditions[Part.DISPATCHER] = and_(
         TouchRow.status.in_((TouchState.PLANNED, TouchState.MOVED)), TouchRow.look_at <= now
     )
@@ -57,15 +76,7 @@ async def due_now(database: Database, now: datetime) -> frozenset[Part]:
         and_(
             TouchRow.status == TouchState.SENT,
             TouchRow.way == Way.KF,
-            TouchRow.due_at >= now - _SECOND_THOUGHTS,
+            TouchRow.due_at >= before,
         ),
     )
-    columns = [exists().where(one).label(part) for part, one in conditions.items()]
-    async with database.read() as session:
-        row = (await session.execute(select(*columns))).one()
-    due = {Part(name) for name, value in row._mapping.items() if value}
-    if Part.TASKS in due:
-        due |= {Part.POLLER}
-    if due & {Part.SENDS, Part.NOTICES}:
-        due |= {Part.RECEIPTS}
-    return frozenset(due)
+    return select(*(exists().where(one).label(part) for part, one in conditions.items()))

@@ -114,23 +114,22 @@ class Dispatcher:
             return 0
         scripts = {script.id: script for script in await self._library.index()}
         for audience in due:
-            last: _Place | None = None
-            while rows := await self._page(audience, scripts, after=last):
+            rows = await self._page(audience, scripts, after=None)
+            total += len(rows)
+            while len(rows) == _PAGE:
+                rows = await self._page(audience, scripts, after=rows[-1])
                 total += len(rows)
-                last = rows[-1]
         if total:
             self._on_promised()
         return total
 
     async def _audiences(self) -> list[Audience]:
         """Who has anything due; nothing is written while nobody has."""
-        now, due = self._clock.now(), []
+        now, everybody = self._clock.now(), sorted(Audience)
+        due = [select(TouchRow.id).where(*self._is_due(one, now)).exists() for one in everybody]
         async with self._database.read() as session:
-            for audience in sorted(Audience):
-                first = select(TouchRow.id).where(*self._is_due(audience, now)).limit(1)
-                if await session.scalar(first) is not None:
-                    due.append(audience)
-        return due
+            found = (await session.execute(select(*due))).one()
+        return [one for one, any_due in zip(everybody, found, strict=True) if any_due]
 
     def _is_due(self, audience: Audience, now: datetime) -> tuple[Any, ...]:
         return (

@@ -27,6 +27,7 @@ from bot.outreach.streams import (
     Stream,
     Tags,
     Understandings,
+    windows_of,
 )
 from bot.outreach.touch_rows import save_touches
 from bot.outreach.walks import save_walks, told, walks_of
@@ -90,6 +91,7 @@ class Listener:
             Friends(),
             Invitations(),
         )
+        self._windows = windows_of(self._streams)
 
     async def begin(self) -> None:
         """At the first start ever: what happened before outreach existed begins nothing."""
@@ -122,10 +124,13 @@ class Listener:
         """Streams with something new; nothing is written while there is none."""
         async with self._database.read() as session:
             marks = await self._marks(session, self._streams)
+            at = {one.name: _position(marks, one) for one in self._streams}
+            begins = {one.name: one.begin(at[one.name]) for one in self._streams}
+            found = iter((await session.execute(self._windows, begins)).one())
             return [
-                stream
-                for stream in self._streams
-                if await stream.has_news(session, _position(marks, stream))
+                one
+                for one, *window in zip(self._streams, found, found, strict=False)
+                if await one.has_news(session, at[one.name], window)
             ]
 
     async def _page(self, streams: Sequence[Stream]) -> tuple[int, list[Stream]]:

@@ -44,7 +44,7 @@ class Planner:
         for audience in await self._audiences():
             last: str | None = ""
             while last is not None:
-                last, touches = await self._some(audience, last)
+                touches, last = await self._some(audience, last)
                 total += touches
         if total:
             loggers.outreach.info("touches planned", touches=total)
@@ -70,25 +70,26 @@ class Planner:
         order = (Audience.COHORT, Audience.CUSTOMER, Audience.GROUP)
         return [audience for audience in order if audience in due]
 
-    async def _some(self, audience: Audience, after: str) -> tuple[str | None, int]:
-        """Plan the due ones of some subjects; returns the last of them, None if there are none."""
+    async def _some(self, audience: Audience, after: str) -> tuple[int, str | None]:
+        """Plan the due ones of some subjects; how many touches, and after whom others follow."""
         context = self._plans.context(self._clock.now())
         async with self._database.write() as session:
             await self._database.alone(session, TURN)
-            walks = await self._due(session, audience, context.until, after)
+            walks, more = await self._due(session, audience, context.until, after)
             if not walks:
-                return None, 0
+                return 0, None
             subjects = {one.subject for one in walks}
             ledger = await ledger_of(session, self._plans, context, audience, subjects)
             customers = await people(session, subjects) if audience is Audience.CUSTOMER else {}
             plan = plan_chunk(context, walks, ledger, customers)
             await save_touches(session, plan.touches, context.now)
             await save_walks(session, plan.progress)
-        return walks[-1].subject, len(plan.touches)
+        return len(plan.touches), walks[-1].subject if more else None
 
     async def _due(
         self, session: AsyncSession, audience: Audience, until: datetime, after: str
-    ) -> list[Enrolment]:
+    ) -> tuple[list[Enrolment], bool]:
+        """All that is due of some subjects, and whether there are others."""
         due = (
             select(JourneyWalk)
             .where(
@@ -100,12 +101,12 @@ class Planner:
             .order_by(JourneyWalk.subject, JourneyWalk.journey)
         )
         rows = (await session.scalars(due.limit(_SUBJECTS + 1))).all()
-        if len(rows) > _SUBJECTS:
+        if more := len(rows) > _SUBJECTS:
             last = rows[-1].subject
             rows = [row for row in rows if row.subject != last] or list(
                 await session.scalars(due.where(JourneyWalk.subject == last))
             )
-        return [enrolment_of(row) for row in rows]
+        return [enrolment_of(row) for row in rows], more
 
 
 async def ledger_of(

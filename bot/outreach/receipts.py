@@ -42,7 +42,9 @@ class Receipts:
                 if not rows:
                     return changed
                 changed += await self._settle(session, rows)
-                last = rows[-1].id
+            if len(rows) < _PAGE:
+                return changed
+            last = rows[-1].id
 
     async def _under_way(self, session: AsyncSession, after: str) -> Sequence[TouchRow]:
         found = self._waiting(after).limit(_PAGE).with_for_update(skip_locked=True)

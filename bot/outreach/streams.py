@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 
-from sqlalchemy import func, select
+from sqlalchemy import Select, bindparam, func, select, true
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.customers.follows import JOINED, FollowChange
@@ -70,9 +70,8 @@ class Stream(ABC):
         after = self.after(page[-1], position) if page else position
         return Reading(found, after, new, more=len(unheard) >= _PAGE)
 
-    async def has_news(self, session: AsyncSession, position: str) -> bool:
-        """Whether there is a row that was not heard yet; next to nothing while none is added."""
-        window = await self.window(session, position)
+    async def has_news(self, session: AsyncSession, position: str, window: Any) -> bool:
+        """Whether there is a row that was not heard yet; nothing is read while none is added."""
         if window == self._quiet:
             return False
         if any(row[0] not in self._seen for row in await self.keys(session, position)):
@@ -88,8 +87,15 @@ class Stream(ABC):
             self._seen.popitem(last=False)
 
     @abstractmethod
-    async def window(self, session: AsyncSession, position: str) -> Any:
-        """What changes with each row that is added near `position` or after it."""
+    def window(self) -> Select[Any, Any]:
+        """Two columns that change with each row added near `begin` or after it.
+
+        A parameter named like the stream says where it begins.
+        """
+
+    @abstractmethod
+    def begin(self, position: str) -> Any:
+        """Where the window of `position` begins."""
 
     @abstractmethod
     async def keys(self, session: AsyncSession, position: str) -> Sequence[Any]:
@@ -118,16 +124,19 @@ class _ById(Stream):
     table: ClassVar[Any]
     only: ClassVar[tuple[Any, ...]] = ()
 
-    async def window(self, session: AsyncSession, position: str) -> Any:
-        query = select(func.max(self.table.id), func.count()).where(*self._near(position))
-        return tuple((await session.execute(query)).one())
+    def window(self) -> Select[Any, Any]:
+        near = (self.table.id > bindparam(self.name), *self.only)
+        return select(func.max(self.table.id), func.count()).where(*near)
+
+    def begin(self, position: str) -> int:
+        return int(position or 0) - _OVERLAP
 
     async def keys(self, session: AsyncSession, position: str) -> Sequence[Any]:
         query = select(self.table.id).where(*self._near(position)).order_by(self.table.id)
         return (await session.execute(query.limit(_OVERLAP + _PAGE))).all()
 
     def _near(self, position: str) -> tuple[Any, ...]:
-        return (self.table.id > int(position or 0) - _OVERLAP, *self.only)
+        return (self.table.id > self.begin(position), *self.only)
 
     def rows(self, keys: Sequence[Any]) -> Any:
         return self.columns().where(self.table.id.in_(keys)).order_by(self.table.id)
@@ -262,9 +271,12 @@ class Behaviours(Stream):
         super().__init__()
         self._purchases = frozenset(purchases)
 
-    async def window(self, session: AsyncSession, position: str) -> Any:
-        query = select(func.max(_APPLIED), func.count()).where(_APPLIED >= _since(position))
-        return tuple((await session.execute(query)).one())
+    def window(self) -> Select[Any, Any]:
+        since = bindparam(self.name, type_=_APPLIED.type)
+        return select(func.max(_APPLIED), func.count()).where(_APPLIED >= since)
+
+    def begin(self, position: str) -> datetime:
+        return _since(position)
 
     async def keys(self, session: AsyncSession, position: str) -> Sequence[Any]:
         place = select(BehaviourEvent.id, _APPLIED)
@@ -307,6 +319,15 @@ def _since(position: str) -> datetime:
 def _event(who: str, at: datetime, name: str) -> Happening:
     start = Occurrence(TriggerKind.EVENT, at, name)
     return Happening(who, at, (start,), (Signal(SignalKind.EVENT, at, name),))
+
+
+def windows_of(streams: Sequence[Stream]) -> Select[Any, Any]:
+    """The windows of all these streams in one statement, two columns each."""
+    parts = [one.window().subquery(one.name) for one in streams]
+    joined: Any = parts[0]
+    for part in parts[1:]:
+        joined = joined.join(part, true())
+    return select(*(column for part in parts for column in part.c)).select_from(joined)
 
 
 async def _has_guide(session: AsyncSession, who: str) -> bool:
