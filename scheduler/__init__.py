@@ -55,6 +55,7 @@ from scheduler.journey import StepKind as StepKind
 from scheduler.journey import TriggerKind as TriggerKind
 from scheduler.journey import Way as Way
 from scheduler.leaving import left_behind as left_behind
+from scheduler.leaving import put_off_step as put_off_step
 from scheduler.moments import MomentSchedule as MomentSchedule
 from scheduler.planner import Plan as Plan
 from scheduler.planner import Progress as Progress

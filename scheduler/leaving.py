@@ -1,4 +1,4 @@
-"""What an exit leaves behind: steps whose time had come, put off by a limit until then."""
+"""Steps that limits keep waiting: how they stand, and what becomes of them at an exit."""
 
 from __future__ import annotations
 
@@ -26,3 +26,16 @@ def left_behind(context: PlanContext, enrolment: Enrolment, customer: Customer) 
         key = touch_id(journey.id, step.id, walk.subject, walk.cycle)
         yield Draft(context, journey, step, walk, customer).skipped(key, due.at, rule)
         walk = walk.advanced(step, due.at)
+
+
+def put_off_step(context: PlanContext, enrolment: Enrolment, customer: Customer) -> Touch | None:
+    """The next step as moved to when it is looked at again; None while no limit keeps it."""
+    until, rule = enrolment.not_before, enrolment.deferred_by
+    journey = context.journey(enrolment.journey)
+    step = next_step(journey, enrolment)
+    if until is None or rule is None or step is None or not enrolment.active:
+        return None
+    due = due_of(step, enrolment, context.calendar)
+    key = touch_id(journey.id, step.id, enrolment.subject, enrolment.cycle)
+    draft = Draft(context, journey, step, enrolment, customer)
+    return draft.planned(key, due.at, until, None, rule)

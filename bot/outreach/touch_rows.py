@@ -78,6 +78,11 @@ def _values(touch: Touch, now: datetime) -> dict[str, Any]:
     }
 
 
+def touch_rows(touches: Iterable[Touch], now: datetime) -> list[TouchRow]:
+    """Rows that belong to no session."""
+    return [TouchRow(**_values(touch, now)) for touch in touches]
+
+
 async def save_touches(session: AsyncSession, touches: Iterable[Touch], now: datetime) -> int:
     """Store new touches; one that is known already stays as it is. Returns how many are new."""
     rows = [_values(touch, now) for touch in touches]

@@ -8,7 +8,7 @@ import pytest
 from aiohttp.test_utils import TestClient, TestServer
 from outreach_shop import GUIDE, Shop
 from test_moments import WEEK
-from test_nudges import CART, WHO
+from test_nudges import CART, TWO, WHO
 
 from bot.sandbox import moments
 from bot.settings import Settings
@@ -159,3 +159,32 @@ async def test_a_post_that_ones_own_guide_did_not_publish_is_not_told_as_sent(
     assert await stands("wmOut") == ("cancelled", "too_late")
     totals = [(await ask(f"/quotas/{who}"))[1]["moments"] for who in ("wmIn", "wmOut")]
     assert totals[0]["used_this_month"] == totals[1]["used_this_month"] + 1
+
+
+async def test_a_step_that_a_limit_keeps_waiting_is_told_with_its_rule(
+    outreach_shop: Callable[..., Shop], api: Any
+) -> None:
+    shop = outreach_shop(TWO)
+    await shop.customer(WHO)
+    await shop.step()
+    await shop.behaves(WHO, "cart_left")
+    for _ in range(4):
+        await shop.step(minutes=20)
+    await shop.behaves(WHO, "sale_called")
+    await shop.step(minutes=10)
+    ask = await api(shop)
+
+    async def told(**where: str) -> list[tuple[str, str, str | None, str | None]]:
+        _, found = await ask("/touches", external_userid=WHO, **where)
+        rows = found["items"]
+        return [(one["step"], one["status"], one["moved_by"], one["skipped_by"]) for one in rows]
+
+    assert await told() == [("worry", "sent", None, None), ("call", "moved", "gap", None)]
+    assert await told(status="moved") == [("call", "moved", "gap", None)]
+    assert await told(status="sent", journey="sale") == []
+    _, first = await ask("/touches", external_userid=WHO, limit="1")
+    _, second = await ask("/touches", external_userid=WHO, cursor=first["next_cursor"])
+    assert [one["step"] for one in first["items"] + second["items"]] == ["worry", "call"]
+    for _ in range(8):
+        await shop.step(minutes=30)
+    assert await told(journey="sale") == [("call", "sent", "gap", None)]

@@ -5,8 +5,9 @@ from __future__ import annotations
 import base64
 import binascii
 import re
+from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeAlias
 
 from aiohttp import web
 from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, Field
@@ -16,6 +17,7 @@ from bot.errors import BadRequest, NotFound
 from bot.outreach.ledger_view import LedgerView, ledger_view
 from bot.outreach.plans import budget_of
 from bot.outreach.posts_missed import standing_for
+from bot.outreach.put_off import put_off
 from bot.outreach.touches_of_customer import touches_of_customer
 from bot.store.outreach_tables import TouchRow, TouchState
 from bot.web.api.endpoint import Body, Endpoint, is_keepable
@@ -38,6 +40,9 @@ def _in_utc(value: datetime) -> datetime:
 
 _ZONE = re.compile(r" (\d\d:?\d\d)$")
 Moment = Annotated[AwareDatetime, BeforeValidator(_plus), AfterValidator(_in_utc)]
+
+
+_Standing: TypeAlias = tuple[TouchRow, TouchState]
 
 
 class TouchQuery(Body):
@@ -94,12 +99,18 @@ async def list_touches(request: web.Request, query: TouchQuery, body: None) -> T
     who, now = query.external_userid, request.app[CLOCK].now()
     async with request.app[DATABASE].read() as session:
         status: Any = await standing_for(session, who, now) if who else TouchRow.status
-        rows = (await session.execute(_wanted(query, status))).all()
+        rows = [
+            (row, TouchState(stands))
+            for row, stands in await session.execute(_wanted(query, status))
+        ]
+        if who and (outreach := request.app[OUTREACH]) is not None:
+            waiting = await put_off(session, outreach.plans, who, now)
+            rows = _merged(rows, [row for row in waiting if _matches(query, row)], query.limit)
     page = rows[: query.limit]
     zone = request.app[SETTINGS].shop.zone
     more = len(rows) > query.limit
     return TouchList(
-        items=[_view(row, TouchState(status), zone) for row, status in page],
+        items=[_view(row, stands, zone) for row, stands in page],
         next_cursor=_as_cursor(page[-1][0]) if more else None,
     )
 
@@ -122,6 +133,23 @@ def _wanted(query: TouchQuery, status: Any) -> Any:
         later = (TouchRow.due_at == at) & (TouchRow.id > touch_id)
         wanted = wanted.where(or_(TouchRow.due_at > at, later))
     return wanted
+
+
+def _matches(query: TouchQuery, row: TouchRow) -> bool:
+    """What `_wanted` asks the database, for a row that is not in it yet."""
+    return (
+        query.status in (None, TouchState.MOVED)
+        and query.journey in (None, row.journey)
+        and (query.since is None or row.due_at >= query.since)
+        and (query.until is None or row.due_at < query.until)
+        and (not query.cursor or (row.due_at, row.id) > _cursor(query.cursor))
+    )
+
+
+def _merged(rows: list[_Standing], more: Sequence[TouchRow], limit: int) -> list[_Standing]:
+    known = {row.id for row, _ in rows}
+    waiting = [(row, TouchState.MOVED) for row in more if row.id not in known]
+    return sorted([*rows, *waiting], key=lambda one: (one[0].due_at, one[0].id))[: limit + 1]
 
 
 _MISSED = {
