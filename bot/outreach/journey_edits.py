@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import delete, select, update
@@ -31,6 +31,7 @@ from scheduler import Audience, Journey, Progress, Rule, WorkCalendar, next_due
 from scheduler.edits import changed_steps, later_than_planned, taken_back
 
 _OPEN = (TouchState.PLANNED, TouchState.MOVED)
+_DAY = timedelta(days=1)
 _UNDER_WAY = (TaskPhase.NEW, TaskPhase.CREATING, TaskPhase.ASKED, TaskPhase.RENEWING)
 _ANEW = "旅程改过，按新的写法发"
 
@@ -50,19 +51,24 @@ async def follow_edit(
         if gone or edited:
             await _recall(session, new.id, gone | edited, now)
         await _put_later(session, new, edited, calendar)
-    await drop_removed(session, {new.id: new}, only=new.id)
+    await drop_removed(session, {new.id: new}, now=now, only=new.id)
     await _look_again(session, new.id, now)
 
 
 async def drop_removed(
-    session: AsyncSession, journeys: Mapping[str, Journey | None], *, only: str | None = None
+    session: AsyncSession,
+    journeys: Mapping[str, Journey | None],
+    *,
+    now: datetime,
+    only: str | None = None,
 ) -> None:
-    """End what was planned for steps and journeys that are gone, and what guides were asked.
+    """End what was planned for steps that are gone, and what guides were asked for them.
 
-    A journey that is None is kept: it no longer reads, and waits for whoever mends it.
+    A journey that is None no longer reads, and waits for whoever mends it. One that is missing
+    may run in a replica with newer files: its touches end a day after their time.
     """
-    mine = () if only is None else (TouchRow.journey == only,)
-    place = select(TouchRow.journey, TouchRow.step, TouchRow.audience).where(*mine).distinct()
+    this = () if only is None else (TouchRow.journey == only,)
+    place = select(TouchRow.journey, TouchRow.step, TouchRow.audience).where(*this).distinct()
     planned = place.where(OPEN_TOUCH, TouchRow.status.in_(_OPEN))
     asked = place.where(
         TouchRow.task_id.in_(select(OutreachTask.id).where(OutreachTask.phase.in_(_UNDER_WAY))),
@@ -74,8 +80,16 @@ async def drop_removed(
         known = journeys.get(journey)
         if journey in journeys and (known is None or _walks(known, step, audience)):
             continue
-        rule = Rule.STEP_REMOVED if known is not None else Rule.JOURNEY_REMOVED
-        await _drop(session, journey, step, audience, rule)
+        mine = (
+            TouchRow.journey == journey,
+            TouchRow.step == step,
+            TouchRow.audience == audience,
+        )
+        if known is not None:
+            await _end(session, Rule.STEP_REMOVED, *mine)
+            await _unwant(session, Rule.STEP_REMOVED, *mine)
+        else:
+            await _end(session, Rule.JOURNEY_REMOVED, *mine, TouchRow.due_at < now - _DAY)
 
 
 def _walks(journey: Journey, step: str, audience: str) -> bool:
@@ -83,19 +97,22 @@ def _walks(journey: Journey, step: str, audience: str) -> bool:
     return found is not None and found.kind.audience == audience
 
 
-async def _drop(session: AsyncSession, journey: str, step: str, audience: str, rule: Rule) -> None:
-    touches = (
+async def _end(session: AsyncSession, rule: Rule, *which: Any) -> None:
+    await session.execute(
         update(TouchRow)
-        .where(TouchRow.journey == journey, TouchRow.step == step, TouchRow.audience == audience)
+        .where(*which, TouchRow.status.in_(_OPEN))
+        .values(status=TouchState.SKIPPED, rule=rule, explanation=rule.zh)
         .execution_options(synchronize_session=False)
     )
+
+
+async def _unwant(session: AsyncSession, rule: Rule, *which: Any) -> None:
     await session.execute(
-        touches.where(TouchRow.status.in_(_OPEN)).values(
-            status=TouchState.SKIPPED, rule=rule, explanation=rule.zh
-        )
+        update(TouchRow)
+        .where(*which, TouchRow.status == TouchState.ASKED, TouchRow.unwanted.is_(None))
+        .values(unwanted=rule)
+        .execution_options(synchronize_session=False)
     )
-    asked = touches.where(TouchRow.status == TouchState.ASKED, TouchRow.unwanted.is_(None))
-    await session.execute(asked.values(unwanted=rule))
 
 
 async def _recall(

@@ -308,16 +308,15 @@ class JourneyShelf:
         async with self._database.write() as session:
             await self._database.alone(session, TURN)
             plans.adopt(journeys, paused)
-            await drop_removed(session, {one.id: one.journey for one in shelved})
         loggers.outreach.info("journeys changed", journeys=len(journeys), paused=len(paused))
         return True
 
     async def tidy(self) -> None:
-        """End what was planned for steps that are in no file and no version any more."""
+        """End what was planned for steps that the files do not have any more."""
         shelved = {one.id: one.journey for one in await self.all()}
         async with self._database.write() as session:
             await self._database.alone(session, TURN)
-            await drop_removed(session, shelved)
+            await drop_removed(session, shelved, now=self._clock.now())
 
     async def _as_it_runs(self, journey: str) -> Journey | None:
         return next((one.journey for one in await self.all() if one.id == journey), None)

@@ -13,10 +13,12 @@ from corp import naps as naps
 from corp import platform as platform
 from corp import platform_url as platform_url
 from outreach_shop import outreach_shop as outreach_shop
+from outreach_shop import shelf_of as shelf_of
 
 _DAYS = frozenset(
     {
         "test_group_posts",
+        "test_journeys_rewritten",
         "test_mass_sends",
         "test_moments",
         "test_outages",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,6 +21,7 @@ from bot.delivery.media import MediaLibrary
 from bot.delivery.outbox import Sender
 from bot.dialogue.library import Library
 from bot.errors import RetryLater
+from bot.outreach.journey_shelf import JourneyShelf
 from bot.outreach.outreach import Outreach, Ties
 from bot.outreach.plans import SHIPPED_JOURNEYS, plans_of
 from bot.sandbox import Platform
@@ -222,3 +224,23 @@ async def outreach_shop(
         return Shop(books, clock, platform, client, outreach, media, agent_id, name=ties.name)
 
     yield opened
+
+
+@pytest.fixture
+def shelf_of(tmp_path: Path) -> Callable[[Shop, str], JourneyShelf]:
+    """A shelf over a folder that holds one file, followed by the shop's outreach."""
+
+    def made(shop: Shop, text: str) -> JourneyShelf:
+        (tmp_path / "own.yml").write_text(text, encoding="utf-8")
+        settings = Settings.model_validate({"outreach": {"journeys": tmp_path}})
+        shelf = JourneyShelf(
+            shop.database, shop.clock, settings, variables=["shop_name"], stages=["won"]
+        )
+
+        async def follow() -> None:
+            await shelf.bring(shop.outreach.plans)
+
+        shelf.on_change = follow
+        return shelf
+
+    return made

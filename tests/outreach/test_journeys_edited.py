@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,7 +9,7 @@ from test_nudges import WHO
 
 from bot.errors import Conflict, NotFound
 from bot.outreach.journey_preview import preview
-from bot.outreach.journey_shelf import JourneyRefused, JourneyShelf
+from bot.outreach.journey_shelf import JourneyRefused
 from bot.settings import Settings
 from bot.store.tables import ScriptVersion
 
@@ -33,31 +32,11 @@ LATER = CART.replace("hours: 2", "hours: 5").replace("还在看吗", "要不要�
 TEA = CART.replace("id: cart", "id: tea").replace("购物车", "下午茶")
 
 
-@pytest.fixture
-def shelf_of(tmp_path: Path) -> Callable[[Shop], JourneyShelf]:
-    """A shelf over a folder that holds CART, followed by the shop's outreach."""
-
-    def made(shop: Shop) -> JourneyShelf:
-        (tmp_path / "cart.yml").write_text(CART, encoding="utf-8")
-        settings = Settings.model_validate({"outreach": {"journeys": tmp_path}})
-        shelf = JourneyShelf(
-            shop.database, shop.clock, settings, variables=["shop_name"], stages=["won"]
-        )
-
-        async def follow() -> None:
-            await shelf.bring(shop.outreach.plans)
-
-        shelf.on_change = follow
-        return shelf
-
-    return made
-
-
 async def test_an_edit_moves_a_customer_under_way_without_a_restart(
     outreach_shop: Callable[..., Shop], shelf_of: Any
 ) -> None:
     shop = outreach_shop(CART)
-    shelf = shelf_of(shop)
+    shelf = shelf_of(shop, CART)
     await shop.customer(WHO)
     await shop.step()
     await shop.behaves(WHO, "cart_left")
@@ -78,7 +57,7 @@ async def test_switched_off_it_neither_begins_nor_sends_but_hears_what_ends_it(
     outreach_shop: Callable[..., Shop], shelf_of: Any
 ) -> None:
     shop = outreach_shop(CART)
-    shelf = shelf_of(shop)
+    shelf = shelf_of(shop, CART)
     await shop.customer(WHO)
     await shop.customer("wm-other")
     await shop.step()
@@ -103,7 +82,7 @@ async def test_switched_off_it_neither_begins_nor_sends_but_hears_what_ends_it(
 async def test_a_mistake_is_refused_with_line_and_mend_and_changes_nothing(
     outreach_shop: Callable[..., Shop], shelf_of: Any
 ) -> None:
-    shelf = shelf_of(outreach_shop(CART))
+    shelf = shelf_of(outreach_shop(CART), CART)
     with pytest.raises(JourneyRefused) as refused:
         await shelf.save(CART.replace("kind: nudge", "kind: nugde"), by="li", journey="cart")
     [problem] = refused.value.problems
@@ -123,7 +102,7 @@ async def test_a_script_that_the_library_lacks_is_refused_with_a_guess(
     shop = outreach_shop(CART)
     known = {"script_id": "care.one", "version": 1, "body": {}, "active": True}
     await shop.add(ScriptVersion(imported_at=shop.clock.now(), **known))
-    shelf = shelf_of(shop)
+    shelf = shelf_of(shop, CART)
     before, _, _ = CART.partition("    content:")
     with pytest.raises(JourneyRefused, match=r"care\.on") as refused:
         await shelf.save(before + "    content: {script: care.on}\n", by="li", journey="cart")
@@ -135,7 +114,7 @@ async def test_versions_stay_and_the_file_is_the_way_back(
     outreach_shop: Callable[..., Shop], shelf_of: Any
 ) -> None:
     shop = outreach_shop(CART)
-    shelf = shelf_of(shop)
+    shelf = shelf_of(shop, CART)
     assert await shelf.text("cart") == CART
     await shelf.save(LATER, by="li", journey="cart", seen=0)
     with pytest.raises(Conflict):
@@ -154,7 +133,7 @@ async def test_a_new_journey_waits_for_its_switch_and_one_that_no_longer_fits_do
     outreach_shop: Callable[..., Shop], shelf_of: Any
 ) -> None:
     shop = outreach_shop(CART)
-    shelf = shelf_of(shop)
+    shelf = shelf_of(shop, CART)
     tea = TEA.replace("exits: [bought]", "exits: [{stage_moved: [won]}]")
     made = await shelf.save(tea, by="li")
     assert (made.id, made.enabled, made.number) == ("tea", False, 1)
@@ -163,7 +142,7 @@ async def test_a_new_journey_waits_for_its_switch_and_one_that_no_longer_fits_do
         await shelf.save(tea, by="li")
     await shelf.switch("tea", enabled=True, by="li")
     assert set(shop.outreach.plans.running) == {"cart", "tea"}
-    again = shelf_of(shop)
+    again = shelf_of(shop, CART)
     again._stages = ["other"]
     await again.bring(shop.outreach.plans)
     assert set(shop.outreach.plans.running) == {"cart"}
@@ -174,7 +153,7 @@ async def test_a_text_is_rehearsed_before_it_is_saved(
     outreach_shop: Callable[..., Shop], shelf_of: Any
 ) -> None:
     shop = outreach_shop(CART)
-    shelf = shelf_of(shop)
+    shelf = shelf_of(shop, CART)
     now, settings = shop.clock.now(), Settings()
     shown = await preview(shelf, settings, now, text=LATER, journey="cart", days=2)
     assert [row.touch.step for row in shown.rows] == ["worry"]
@@ -185,7 +164,7 @@ async def test_a_rehearsal_beside_others_knows_only_those_that_run(
     outreach_shop: Callable[..., Shop], shelf_of: Any
 ) -> None:
     shop = outreach_shop(CART)
-    shelf = shelf_of(shop)
+    shelf = shelf_of(shop, CART)
     tea = TEA.replace("hours: 2", "hours: 1").replace("  exits", "  priority: 90\n  exits")
     await shelf.save(tea, by="li")
     now, settings = shop.clock.now(), Settings()
