@@ -281,22 +281,27 @@ class TaskPoller:
         return True
 
     async def _renew(self, task: OutreachTask) -> None:
-        """Cancel the task, and have the rest asked for again.
+        """Cancel the task and have the rest asked for again, unless the guide was faster.
 
-        What the guide confirmed a moment earlier is on its way to all: then it stays as it is.
+        WeCom may tell nothing of a task once it is cancelled, so it is asked before and after.
         """
-        await self._stop(task)
+        if not await self._is_confirmed(task, but=(CANCELLED, DISPATCHING)):
+            await self._stop(task)
+            if not await self._is_confirmed(task, but=(CANCELLED,)):
+                await self._renewals.part(task)
+                loggers.outreach.info("a task is asked again without who left", task=task.id)
+                return
+        await self._set(task, phase=TaskPhase.ASKED)
+
+    async def _is_confirmed(self, task: OutreachTask, *, but: Sequence[int]) -> bool:
+        """What WeCom refuses to tell with one of these codes was not confirmed."""
         try:
             confirmed, _ = await self._read(task)
         except WeComError as error:
-            if error.errcode != CANCELLED:
+            if error.errcode not in but:
                 raise
-            confirmed = False
-        if confirmed:
-            await self._set(task, phase=TaskPhase.ASKED)
-        else:
-            await self._renewals.part(task)
-            loggers.outreach.info("a task is asked again without who left", task=task.id)
+            return False
+        return confirmed
 
     async def _unwanted(self, task: OutreachTask) -> Rule | None:
         """The exit that came true for all whom the task was for; None while anyone is left."""

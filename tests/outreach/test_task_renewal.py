@@ -137,7 +137,9 @@ async def test_what_the_guide_confirmed_meanwhile_is_not_asked_again(
     for msgid, _ in mass_sends.waiting(shop.platform):
         mass_sends.confirm(shop.platform, msgid)
     shop.platform.faults.clear()
+    shop.platform.calls.clear()
     await _confirmed(shop)
+    assert CANCEL not in [call.api for call in shop.platform.calls], "asked before, and left alone"
     assert _received(shop) == [1, 1, 1]
     assert len(await shop.tasks()) == 1
     assert {status for status, _ in (await _ends(shop)).values()} == {TouchState.SENT}
