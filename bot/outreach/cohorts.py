@@ -81,6 +81,27 @@ class CohortBook:
         )
         await self._begin(session, journey, cohort, person.guides[0], now)
 
+    async def renew(
+        self, session: AsyncSession, journey: Journey, person: Customer, *, now: datetime
+    ) -> None:
+        """Put somebody into the standing cohort of the segment they belong to as a run begins."""
+        who = person.external_userid
+        member = await session.get(CohortMember, (who, journey.id))
+        if member is None:
+            await self.join(session, journey, person, now=now)
+            return
+        segment = journey.segment_of(person.tags)
+        if segment is None or not person.guides:
+            await self.leave(session, journey.id, who, now=now)
+            return
+        cohort = cohort_of(journey, segment, now, self._plans.calendar)
+        if member.left_at is None and member.cohort == cohort.key:
+            return
+        await self.leave(session, journey.id, who, now=now)
+        member.cohort, member.userid = cohort.key, person.guides[0]
+        member.joined_at, member.left_at = now, None
+        await self.put_in(session, journey, cohort, member, now)
+
     async def _tag(
         self,
         session: AsyncSession,

@@ -122,7 +122,7 @@ class DateBook:
             if walk is not None:
                 begun.append(Progress(walk, next_due(journey, walk, calendar)))
             if journey.steps_for(Audience.COHORT):
-                await self._cohorts.join(session, journey, person, now=now)
+                await self._cohorts.renew(session, journey, person, now=now)
         await save_walks(session, begun)
 
     async def _take_in_groups(self, session: AsyncSession, journey: Journey, day: date) -> None:
