@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, datetime, time, timedelta
 from typing import Any, cast
 from urllib.parse import urlencode
@@ -9,6 +10,8 @@ from urllib.parse import urlencode
 from aiohttp import web
 from sqlalchemy import func, select, tuple_
 
+from bot.outreach.plans import Plans
+from bot.outreach.posts_missed import standing_for
 from bot.outreach.touches_of_customer import touches_of_customer
 from bot.store.outreach_tables import TouchRow, TouchState
 from bot.store.tables import Customer
@@ -16,6 +19,9 @@ from bot.web.api.cursors import read_cursor, write_cursor
 from bot.web.console.desk import Desk, desk
 from bot.web.console.outreach_desk import (
     ROOT,
+    TONES,
+    Names,
+    TouchLine,
     current_plans,
     names_of,
     outreach_page,
@@ -33,31 +39,31 @@ async def show_touches(request: web.Request) -> web.Response:
     """The latest first, those to come on top."""
     here, plans = desk(request), await current_plans(request)
     kept = _kept(request)
-    condition = select(TouchRow).where(*_where(here, kept))
     async with here.database.read() as session:
+        status: Any = TouchRow.status
+        if who := kept.get("who"):
+            status = await standing_for(session, who, here.now)
+        condition = select(TouchRow, status.label("stands")).where(*_where(here, kept, status))
         total = await session.scalar(select(func.count()).select_from(condition.subquery()))
         place = tuple_(TouchRow.due_at, TouchRow.id)
         if after := read_cursor(request.query.get("cursor", ""), datetime, str):
             condition = condition.where(place < cast("Any", tuple(after)))
         found = (
-            await session.scalars(
+            await session.execute(
                 condition.order_by(TouchRow.due_at.desc(), TouchRow.id.desc()).limit(_LIMIT + 1)
             )
         ).all()
         rows = found[:_LIMIT]
-        names = await names_of(session, rows)
+        names = await names_of(session, [row for row, _ in rows])
         person = await session.get(Customer, kept["who"]) if "who" in kept else None
-    more = rows[-1] if len(found) > _LIMIT else None
+    more = rows[-1][0] if len(found) > _LIMIT else None
     return await outreach_page(
         request,
         "outreach_touches.html",
         tab="touches",
         total=total or 0,
         kept=kept,
-        lines=[
-            touch_line(here, plans, names, row, (row.sent_at or row.due_at).astimezone(here.zone))
-            for row in rows
-        ],
+        lines=[_line(here, plans, names, row, TouchState(stands)) for row, stands in rows],
         statuses=list(TouchState),
         kinds=list(StepKind),
         rules={rule.value: why(here.words, rule) for rule in Rule},
@@ -74,9 +80,19 @@ def _kept(request: web.Request) -> dict[str, str]:
     return {name: value.replace("\x00", "") for name, value in given.items() if value}
 
 
-def _where(here: Desk, kept: dict[str, str]) -> list[Any]:
+def _line(here: Desk, plans: Plans, names: Names, row: TouchRow, stands: TouchState) -> TouchLine:
+    """A post that others got through their guides stands otherwise for this customer."""
+    at = (row.sent_at or row.due_at).astimezone(here.zone)
+    line = touch_line(here, plans, names, row, at)
+    if stands == row.status:
+        return line
+    said = here.words(f"touches.unpublished.{stands}")
+    return replace(line, status=stands, tone=TONES.get(stands, ""), why=said)
+
+
+def _where(here: Desk, kept: dict[str, str], status: Any) -> list[Any]:
     columns = {
-        "status": TouchRow.status,
+        "status": status,
         "journey": TouchRow.journey,
         "kind": TouchRow.kind,
         "rule": TouchRow.rule,
