@@ -17,7 +17,7 @@ from bot.customers.notices import notice_key, tell_guide
 from bot.delivery.outbox import drafted
 from bot.dialogue.library import Library
 from bot.outreach.gate import CARD, TOUCH
-from bot.outreach.people import guide_names, kf_conversations, names_of, people
+from bot.outreach.people import group_owners, guide_names, kf_conversations, names_of, people
 from bot.outreach.planning import TURN, ledger_of
 from bot.outreach.plans import Plans
 from bot.outreach.receipts import LANE
@@ -187,7 +187,7 @@ class Dispatcher:
         context = self._plans.context(now, horizon=timedelta(0))
         walks = await walks_of(session, audience, subjects)
         mine = subjects if audience is Audience.CUSTOMER else set()
-        known = await people(session, mine)
+        known = await (group_owners if audience is Audience.GROUP else people)(session, subjects)
         userids = {guide for person in known.values() for guide in person.guides[:1]}
         return Desk(
             context=context,

@@ -1,4 +1,4 @@
-"""Customers as the planner wants to know them."""
+"""Customers and groups as the planner wants to know them."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.customers.follows import JOINED
 from bot.store.contact_tables import Follow, Guide
+from bot.store.group_tables import CustomerGroup, GroupState
 from bot.store.outreach_tables import CohortMember, CohortTag
 from bot.store.tables import Conversation, Customer, Outbound, WorkState
 from scheduler import Customer as Person
@@ -27,6 +28,22 @@ async def people(session: AsyncSession, ids: Collection[str]) -> dict[str, Perso
     for start in range(0, len(wanted), _CHUNK):
         found |= await _some(session, wanted[start : start + _CHUNK])
     return found
+
+
+async def group_owners(session: AsyncSession, ids: Collection[str]) -> dict[str, Person]:
+    """Those customer groups that are known, each with the owner who confirms what is posted.
+
+    A group that broke up has nobody.
+    """
+    rows = await session.execute(
+        select(CustomerGroup.chat_id, CustomerGroup.owner, CustomerGroup.state).where(
+            CustomerGroup.chat_id.in_(sorted(ids))
+        )
+    )
+    return {
+        chat_id: Person(chat_id, (owner,) if owner and state == GroupState.ACTIVE else ())
+        for chat_id, owner, state in rows
+    }
 
 
 async def _some(session: AsyncSession, ids: list[str]) -> dict[str, Person]:

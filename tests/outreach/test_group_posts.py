@@ -8,6 +8,7 @@ from bot.sandbox import mass_sends
 from bot.sandbox.gatherings import open_group
 from bot.store.group_tables import CustomerGroup, GroupState
 from bot.store.outreach_tables import TaskKind, TaskPhase, TouchState
+from scheduler import Rule
 
 WEEK = """
 version: 1
@@ -54,3 +55,23 @@ async def test_a_post_for_all_groups_of_an_owner_is_one_task_and_reaches_each_on
     touches = await shop.touches()
     assert {one.subject: one.status for one in touches} == dict.fromkeys(chats, TouchState.SENT)
     assert len(touches) == len(chats)
+
+
+async def test_a_group_that_changed_hands_or_broke_up_is_seen_as_it_is_on_the_day(
+    outreach_shop: Callable[..., Shop],
+) -> None:
+    shop = outreach_shop(WEEK % (1, "10:00"))
+    zone = shop.outreach.plans.calendar.zone
+    today = shop.clock.now().astimezone(zone).isoweekday()
+    shop = outreach_shop(WEEK % (today, "20:00"))
+    kept, over = [await _opened(shop, name) for name in ("妈妈群", "散了的群")]
+    await shop.step()
+    async with shop.database.write() as session:
+        (await session.get_one(CustomerGroup, kept)).owner = "guide_tang"
+        (await session.get_one(CustomerGroup, over)).state = GroupState.DISMISSED
+    for _ in range(14):
+        await shop.step(hours=1)
+    [task] = await shop.tasks()
+    assert (task.sender, task.audience) == ("guide_tang", [kept])
+    [gone] = await shop.touches(subject=over)
+    assert (gone.status, gone.rule) == (TouchState.SKIPPED, Rule.NO_GUIDE)
