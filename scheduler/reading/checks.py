@@ -91,13 +91,14 @@ def _check_cohort(journey: Journey) -> Iterator[Finding]:
 
 
 def _check_order(journey: Journey) -> Iterator[Finding]:
+    ids = {step.id for step in journey.steps}
     seen: dict[str, Step] = {}
     latest: dict[tuple[Audience, bool], timedelta] = {}
     for index, step in enumerate(journey.steps):
         path: Path = ("steps", index)
         if step.id in seen:
             yield Finding((*path, "id"), f"步骤编号「{step.id}」重复", "每一步用不同的编号")
-        yield from _check_base(step, path, seen)
+        yield from _check_base(step, path, seen, later=ids)
         seen[step.id] = step
         timing = step.timing
         if timing.after_step is not None or timing.after_event is not None:
@@ -111,11 +112,16 @@ def _check_order(journey: Journey) -> Iterator[Finding]:
         latest[kind] = max(total, latest.get(kind, total))
 
 
-def _check_base(step: Step, path: Path, seen: dict[str, Step]) -> Iterator[Finding]:
+def _check_base(
+    step: Step, path: Path, seen: dict[str, Step], *, later: Collection[str]
+) -> Iterator[Finding]:
     base = step.timing.after_step
     if base is None:
         return
-    if base not in seen:
+    if base not in seen and base in later:
+        fault = f"「{base}」写在这一步后面，还没有走到"
+        yield Finding((*path, "after"), fault, f"把「{base}」移到前面，或改用 at")
+    elif base not in seen:
         mend = suggestion(base, seen) if seen else "第一步用 at"
         yield Finding((*path, "after"), f"前面没有编号为「{base}」的步骤", mend)
     elif seen[base].kind.audience is not step.kind.audience:
@@ -199,7 +205,7 @@ def _check_content(
     if known.variables is not None:
         yield from _unknown(content.variables, known.variables, path, "变量")
     if known.scripts is not None and content.script is not None:
-        yield from _unknown((content.script,), known.scripts, (*path, "script"), "话术")
+        yield from _unknown_script(content.script, known.scripts, (*path, "script"))
     yield from _check_images(content, path, known.roots)
 
 
@@ -251,15 +257,24 @@ def _check_images(content: Content, path: Path, roots: tuple[FilePath, ...]) -> 
         if image.startswith("https://"):
             continue
         if not image.lower().endswith(_IMAGE_ENDINGS):
-            yield Finding(path, f"「{image}」不是 png 或 jpg 图片", "换成 png 或 jpg")
+            yield Finding((*path, "images"), f"「{image}」不是 png 或 jpg 图片", "换成 png 或 jpg")
         elif roots and not any(_inside(root, image) for root in roots):
             mend = "把图片放到旅程目录下，写相对路径"
-            yield Finding(path, f"找不到图片「{image}」", mend)
+            yield Finding((*path, "images"), f"找不到图片「{image}」", mend)
 
 
 def _inside(root: FilePath, image: str) -> bool:
     place = (root / image).resolve()
     return place.is_relative_to(root.resolve()) and place.is_file()
+
+
+def _unknown_script(script: str, known: Collection[str], path: Path) -> Iterator[Finding]:
+    """A shop has hundreds of scripts: too many to pick from a list."""
+    if script not in known:
+        mend = suggestion(script, known)
+        listed = "编号见 wecom-bot scripts list"
+        mend = listed if mend.startswith("删掉") else f"{mend}；{listed}"
+        yield Finding(path, f"没有名叫「{script}」的话术", mend)
 
 
 def _unknown(

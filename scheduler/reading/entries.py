@@ -78,8 +78,15 @@ def _text(value: str) -> str:
     return value
 
 
+def _address(value: str) -> str:
+    if not value.startswith(("https://", "http://", "{")):
+        refuse(f"网址「{value}」不完整", "以 https:// 开头，或写变量，例如 {shop_url}")
+    return value
+
+
 Filled = Annotated[str, Field(min_length=1)]
 Template = Annotated[str, Field(min_length=1), AfterValidator(_text)]
+Address = Annotated[Template, AfterValidator(_address)]
 Word = Annotated[str, Field(min_length=1, max_length=64)]
 Words = Annotated[tuple[Word, ...], BeforeValidator(listed)]
 Identifier = Annotated[str, Field(pattern=r"^[a-z0-9_.-]{1,64}$")]
@@ -117,7 +124,7 @@ class OffsetEntry(Entry):
 
 class LinkEntry(Entry):
     title: Template
-    url: Template
+    url: Address
     desc: Template | None = None
     image: Filled | None = None
 

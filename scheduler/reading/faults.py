@@ -76,6 +76,13 @@ KEYS: dict[str, tuple[str, ...]] = {
     "cohort": ("by", "tag_group", "tag_prefix", "retire_after_days"),
     "repeat": ("rest_days",),
 }
+_NUMBERS = {
+    "weekly": "写 1 到 7，1 是周一",
+    "monthly": "写 1 到 31，31 是每月最后一天",
+    "priority": "写 0 到 100 的数字",
+    "hours": "只写数字，不写单位，例如 3；一天写 24",
+}
+_IN_DAYS = ("day", "days", "minutes")
 _MOVABLE = ("content", "journey", "steps", "cohort", "only_if", "repeat")
 _HOMES = {"journey": "旅程这一层，和 name 对齐", "steps": "步骤这一层，和 purpose 对齐"}
 
@@ -92,6 +99,8 @@ class Finding:
 def suggestion(word: str, known: Iterable[str]) -> str:
     """How to mend an unknown word: the closest known one, or the list to pick from."""
     words = list(known)
+    if any(mark in word for mark in "，、；"):
+        return "用英文逗号把几项隔开，或每项一行，前面写「- 」"
     matches = difflib.get_close_matches(word, words, n=1, cutoff=0.6)
     if matches:
         return f"是不是想写「{matches[0]}」"
@@ -110,9 +119,7 @@ def finding_of(error: ErrorDetails) -> Finding:
         case "extra_forbidden":
             return Finding(path, f"不认识的键「{name}」", _misplaced(name, path))
         case "enum":
-            expected = [
-                word.strip(" '") for word in context["expected"].replace("or", ",").split(",")
-            ]
+            expected = _QUOTED.findall(context["expected"])
             fault = f"「{name}」写的是「{error['input']}」，不认识"
             return Finding(path, fault, suggestion(str(error["input"]), expected))
         case "string_pattern_mismatch":
@@ -132,7 +139,8 @@ def finding_of(error: ErrorDetails) -> Finding:
         case "model_type" | "dict_type" | "model_attributes_type":
             return Finding(path, f"「{name}」应当是带键的一组内容", _mapping_mend(name))
         case "int_type" | "float_type" | "int_from_float":
-            return Finding(path, f"「{name}」应当是数字", "写成不带引号的数字")
+            mend = _NUMBERS.get(name, "写成不带引号、不带单位的数字")
+            return Finding(path, f"「{name}」应当是数字", mend)
         case "greater_than_equal" | "less_than_equal" | "greater_than":
             return Finding(path, f"「{name}」超出范围", _range_mend(context))
         case _:
@@ -155,6 +163,8 @@ def _siblings(path: Path) -> tuple[str, ...]:
 def _misplaced(name: str, path: Path) -> str:
     """Where a key belongs that is right elsewhere, else the closest key of this place."""
     siblings = _siblings(path)
+    if name in _IN_DAYS and siblings == KEYS["silence"]:
+        return "只能写 hours：3 天写 hours: 72"
     homes = [home for home in _MOVABLE if name in KEYS[home] and KEYS[home] != siblings]
     if not homes or difflib.get_close_matches(name, siblings, n=1, cutoff=0.75):
         return suggestion(name, siblings)
@@ -171,6 +181,6 @@ def _range_mend(context: dict[str, Any]) -> str:
     words = {"ge": "不小于", "gt": "大于", "le": "不大于"}
     return (
         "改成"
-        + "、".join(f"{words[key]} {context[key]}" for key in words if key in context)
+        + "、".join(f"{words[key]} {context[key]:g}" for key in words if key in context)
         + " 的数"
     )

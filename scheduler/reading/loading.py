@@ -9,7 +9,7 @@ from typing import Any
 
 from ..cohorts import share_tags
 from ..errors import JourneyError, Problem
-from ..journey import Journey
+from ..journey import DEFAULT_SEGMENT, Journey
 from .checks import Vocabulary, check_journey
 from .faults import Finding, suggestion
 from .faults import Path as Place
@@ -154,8 +154,11 @@ class _Reading:
             self._take(file, document, index, outcome)
         else:
             findings = outcome
+        unreadable = {fault.line for fault in document.faults}
         for finding in findings:
-            line = document.line_of(("journeys", index, *finding.path))
+            line = document.line_of(_as_written(document, ("journeys", index, *finding.path)))
+            if line in unreadable:
+                continue
             self.refuse(file, line, owner, finding.fault, finding.mend, finding.path)
 
     def _take(self, file: str, document: MarkedDocument, index: int, journey: Journey) -> None:
@@ -171,6 +174,16 @@ class _Reading:
                 self.refuse(file, line, journey.id, shared.fault, shared.mend, shared.path)
         self._homes[journey.id] = file
         self._journeys.append(journey)
+
+
+def _as_written(document: MarkedDocument, path: Place) -> Place:
+    """Content of everybody may stand under `default` or in its step itself."""
+    if "content" not in path:
+        return path
+    inside = path.index("content") + 1
+    under = (*path[:inside], DEFAULT_SEGMENT)
+    here = document.lines.get(path[: inside + 1])
+    return (*under, *path[inside:]) if under in document.lines and here is None else path
 
 
 def shared_tags_fault(other: Journey) -> Finding:

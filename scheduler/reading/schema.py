@@ -122,7 +122,9 @@ class StepEntry(Entry):
 
     @model_validator(mode="after")
     def _whole(self) -> StepEntry:
-        if (self.at is None) == (self.after is None):
+        if self.at is not None and self.after is not None:
+            refuse("at 和 after 只能写一个", "从触发算起留 at，从某步、某事件算起留 after")
+        if self.at is None and self.after is None:
             refuse("要写明什么时候发", "写 at（从触发算起）或 after（在某步、某事件之后）之一")
         if not self.content and self.variants is None:
             refuse("这一步没有内容", "写 content，或写 variants 做 A/B 试验")

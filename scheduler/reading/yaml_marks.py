@@ -14,6 +14,14 @@ Step = str | int
 MAX_BYTES = 2 * 1024 * 1024
 MAX_DEPTH = 20
 _WIDE_COLON = re.compile(r"\s*(?:- )?[a-z_]+：")
+_TIGHT_COLON = re.compile(r"\s*(?:- )?[a-z_]+:[^\s:]")
+_WIDE_BRACKET = re.compile("[｛｝［］]")
+_SECOND_COLON = re.compile(r"""[{,]\s*[a-z_]+: [^"'{}\[\],]*: """)
+_SWALLOWED = re.compile(r"""\{[^}"']*\s#""")
+_ODD_START = re.compile(r"(?:: |- |[\[{,]\s*)([@`%*&!])")
+_DATE = re.compile(r"\d{4}-\d\d?-\d\d?")
+_WORDS = ("text", "title", "desc", "todo", "purpose", "note", "name")
+_SENT = ("text", "title", "desc", "todo")
 
 _Loader: type[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -73,7 +81,7 @@ def parse_marked(text: str) -> MarkedDocument:
         node = loader.get_single_node()
         if node is None:
             return MarkedDocument(None)
-        return _Marking(loader).document(node)
+        return _Marking(loader, text).document(node)
     except yaml.YAMLError as error:
         return _refused(*_syntax_fault(error, text))
     finally:
@@ -97,8 +105,9 @@ def _too_deep(text: str) -> int | None:
 class _Marking:
     """Builds plain data from YAML nodes and notes lines and double keys on the way."""
 
-    def __init__(self, loader: Any) -> None:
+    def __init__(self, loader: Any, text: str) -> None:
         self._loader = loader
+        self._text = text.splitlines()
         self._lines: dict[tuple[Step, ...], int] = {}
         self._faults: list[Fault] = []
         self._seen: set[int] = set()
@@ -125,11 +134,26 @@ class _Marking:
         for key_node, value_node in node.value:
             key = str(key_node.value) if isinstance(key_node, yaml.ScalarNode) else "?"
             if key in seen:
-                self._fault(key_node, f"同一条里「{key}」写了两次", "只留一个")
+                self._fault(
+                    key_node, f"同一条里「{key}」写了两次", "只留一个；要是新的一项，前面写「- 」"
+                )
                 continue
             seen.add(key)
             self._lines[(*path, key)] = key_node.start_mark.line + 1
+            if key in _WORDS and isinstance(value_node, yaml.ScalarNode):
+                self._check_words(key, value_node)
             yield key, self._value(value_node, (*path, key))
+
+    def _check_words(self, key: str, node: yaml.ScalarNode) -> None:
+        """What YAML takes another way than whoever wrote words without quotes meant."""
+        if node.style in ("'", '"', "|", ">"):
+            return
+        if node.value[:1] in "“”" and node.value[-1:] in "“”" and len(node.value) > 1:
+            mend = "改成英文引号；真要中文引号，外面再加一对英文引号"
+            self._fault(node, f"「{key}」用了中文引号，会一起发出去", mend)
+        rest = self._text[node.end_mark.line][node.end_mark.column :]
+        if key in _SENT and rest.lstrip().startswith("#"):
+            self._fault(node, "「#」前面有空格，后面的字成了注释，不会发出去", "整段加英文双引号")
 
     def _item(self, node: yaml.Node, path: tuple[Step, ...]) -> Any:
         self._lines[path] = node.start_mark.line + 1
@@ -139,7 +163,11 @@ class _Marking:
         try:
             return self._loader.construct_object(node)
         except (yaml.YAMLError, ValueError):
-            self._fault(node, f"「{node.value}」看不懂", "检查日期或数字的写法，文字加双引号")
+            if _DATE.fullmatch(node.value):
+                self._fault(node, f"没有 {node.value} 这一天", "改成日历上有的日期")
+            else:
+                mend = "检查日期或数字的写法，文字加双引号"
+                self._fault(node, f"「{node.value}」看不懂", mend)
             return None
 
     def _fault(self, node: yaml.Node, fault: str, mend: str) -> None:
@@ -154,8 +182,8 @@ def _syntax_fault(error: yaml.YAMLError, text: str) -> tuple[int | None, str, st
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
     line = mark.line + 1 if mark is not None else None
     detail = str(getattr(error, "problem", None) or error)
-    if (wide := _wide_colon(text, line)) is not None:
-        return wide, "键后面用了中文冒号「：」", "改成英文冒号加一个空格「: 」"
+    if (seen := _seen_fault(text, line)) is not None:
+        return seen
     if "\\t" in repr(detail) or "tab" in detail or "cannot start any token" in detail:
         return line, "这里用了制表符（Tab）或 YAML 不允许的字符", "缩进一律用空格，文字加双引号"
     if "mapping values are not allowed" in detail:
@@ -171,10 +199,29 @@ def _syntax_fault(error: yaml.YAMLError, text: str) -> tuple[int | None, str, st
     return line, "YAML 写法有误", "检查这一行和上一行的缩进、冒号、引号"
 
 
-def _wide_colon(text: str, line: int | None) -> int | None:
-    """The line, this one or just above, whose key is followed by a Chinese colon."""
+_SIGHTS = (
+    (_WIDE_COLON, "键后面用了中文冒号「：」", "改成英文冒号加一个空格「: 」"),
+    (_TIGHT_COLON, "冒号后面少一个空格", "键后面写英文冒号再空一格，例如 kind: nudge"),
+    (_WIDE_BRACKET, "用了中文括号", "改成英文的 { } 或 [ ]"),
+    (_SWALLOWED, "「#」前面有空格，后面的都成了注释", "整段文字加英文双引号"),
+    (_SECOND_COLON, "文字里有冒号，被当成了键", "整段文字加英文双引号"),
+)
+"""What the parser stumbles over only later, or says nothing useful about."""
+
+
+def _seen_fault(text: str, line: int | None) -> tuple[int, str, str] | None:
+    """A well-known slip in the line of an error, or just above it."""
     lines = text.splitlines()
     for place in (line, (line or 1) - 1):
-        if place and place <= len(lines) and _WIDE_COLON.match(lines[place - 1]):
-            return place
+        if not place or place > len(lines):
+            continue
+        written = lines[place - 1]
+        for sight, fault, mend in _SIGHTS:
+            if sight.match(written) or (sight in _ANYWHERE and sight.search(written)):
+                return place, fault, mend
+        if (odd := _ODD_START.search(written)) is not None:
+            return place, f"文字以「{odd[1]}」开头", "整段文字加英文双引号"
     return None
+
+
+_ANYWHERE = (_WIDE_BRACKET, _SWALLOWED, _SECOND_COLON)

@@ -257,6 +257,12 @@ def test_a_whole_year_of_date_journeys_begins_on_their_days() -> None:
         (("    kind: nudge", "\tkind: nudge"), 9, "空格"),
         (("    kind: nudge", "   kind: nudge"), 9, "同级"),
         (('text: "喝茶吗"', 'text: "喝茶吗'), None, "引号"),
+        (("    kind: nudge", "    kind:nudge"), 9, "空一格"),
+        (("{hours: 1}", "｛hours: 1｝"), 10, "英文的 { }"),
+        (('text: "喝茶吗"', "text: “喝茶吗”"), 11, "英文引号"),
+        (('text: "喝茶吗"', "text: 明天: 喝茶"), 11, "英文双引号"),
+        (('text: "喝茶吗"', "text: @大家 喝茶"), 11, "英文双引号"),
+        (('text: "喝茶吗"', "text: 今天 #新茶# 到店"), 11, "英文双引号"),
     ],
 )
 def test_a_slip_of_the_pen_is_told_by_line_and_mend(
@@ -297,6 +303,8 @@ def test_segments_that_no_journey_has_are_told_once_with_what_to_write() -> None
     [
         (("content:", "todo: 打电话, content:"), "把「todo」写到 content 里"),
         (("{hours: 1}", "{hours: 1, days: 1}"), "是不是想写「day」"),
+        (("kind: nudge", "days: weekdays, kind: nudge"), "是不是想写「workdays」"),
+        (("{text: 你好}", "{link: {title: 茶, url: shop.example}}"), "以 https:// 开头"),
         (("{text: 你好}", "{text: 好, miniprogram: {appid: a, title: b, page: c}}"), "补上 image"),
     ],
 )
