@@ -18,10 +18,11 @@ from bot.wecom.moments import customers, publishers
 
 _ECHO = timedelta(days=2)
 """How long likes and comments are worth asking for after the post's day."""
-_OFTEN = timedelta(hours=2)
-_SELDOM = timedelta(hours=8)
-USUAL = timedelta(minutes=10)
-"""How soon the last guides are looked after; the poller has said so when it took the task."""
+_OFTEN, _SELDOM = timedelta(hours=2), timedelta(days=1)
+USUAL, _HOUR = timedelta(minutes=10), timedelta(hours=1)
+"""How soon the last guides are looked after, at most and at least."""
+_BEFORE_MIDNIGHT = timedelta(seconds=1)
+"""WeCom does not say when; a post is of its own day, though its news come on the next."""
 _ASKED = "echoes_at"
 _REMIND = "moment_unpublished"
 
@@ -69,32 +70,40 @@ class MomentResults:
     async def _note(self, task: OutreachTask, out: dict[str, bool], published: list[str]) -> None:
         """Keep who has published and, now and then, what customers made of it.
 
-        That takes two calls a guide, so it is not asked anew whenever one more has published.
+        That takes two calls a guide. Most look at a post in its first hours: the older it is,
+        the less often it is asked about, however many guides are still to publish.
         """
-        now, waiting = self._clock.now(), len(published) < len(out)
+        now = self._clock.now()
+        waiting = len(published) < len(out) and now < task.valid_until
         async with self._database.read() as session:
             row = await session.scalar(select(TouchRow).where(TouchRow.task_id == task.id))
+        age = now - ((row.sent_at if row else None) or now)
         asked = row.outcome.get(_ASKED) if row else None
-        pause = _pause(task, row, now)
+        pause = min(max(_OFTEN, age), _SELDOM)
         due = asked is None or now - datetime.fromisoformat(asked) >= pause
-        if waiting and not due and out == task.guides:
-            return
         echoes = await self._echoes(task, published) if due else {}
+        next_look = _for_guides(task, now, age) if waiting else now + pause
         async with self._database.write() as session:
-            if row is not None:
-                row = await session.get_one(TouchRow, row.id)
-                fresh = {what: n for what, n in echoes.items() if row.outcome.get(what) != n}
-                await note_echoes(session, row, fresh)
-                row.outcome = {**row.outcome, "guides": len(out), "published": len(published)}
-                if due:
-                    row.outcome = {**row.outcome, **echoes, _ASKED: now.isoformat()}
-                row.sent_at = row.sent_at or now
-                row.status = TouchState.SENT
-                row.explanation = f"{len(published)}/{len(out)} 位导购已发表"
+            if row is not None and (due or out != task.guides):
+                await note_echoes(session, row, _changed(row, echoes))
+                stand = {"guides": len(out), "published": len(published), **echoes}
+                at = {_ASKED: now.isoformat()} if due else {}
+                await session.execute(
+                    update(TouchRow)
+                    .where(TouchRow.id == row.id)
+                    .values(
+                        outcome={**row.outcome, **stand, **at},
+                        sent_at=row.sent_at or min(now, task.valid_until - _BEFORE_MIDNIGHT),
+                        status=TouchState.SENT,
+                        explanation=f"{len(published)}/{len(out)} 位导购已发表",
+                    )
+                    .execution_options(synchronize_session=False)
+                )
             await session.execute(
                 update(OutreachTask)
                 .where(OutreachTask.id == task.id)
-                .values(poll_at=now + (USUAL if waiting else pause), guides=dict(out))
+                .values(poll_at=next_look, guides=dict(out))
+                .execution_options(synchronize_session=False)
             )
 
     async def _echoes(self, task: OutreachTask, published: list[str]) -> dict[str, int]:
@@ -137,9 +146,11 @@ class MomentResults:
                     )
 
 
-def _pause(task: OutreachTask, row: TouchRow | None, now: datetime) -> timedelta:
-    """Most look at a post in its first hours, so the older it is, the less often we ask."""
-    if now >= task.valid_until:
-        return _SELDOM
-    out = row.sent_at if row else None
-    return min(max(_OFTEN, (now - (out or now)) / 2), _SELDOM)
+def _for_guides(task: OutreachTask, now: datetime, age: timedelta) -> datetime:
+    """When to look for the last guides, and in any case when their time is over."""
+    wait = min(max(USUAL, age / 6), _HOUR)
+    return min(now + wait, max(task.valid_until, now + USUAL))
+
+
+def _changed(row: TouchRow, echoes: dict[str, int]) -> dict[str, int]:
+    return {what: count for what, count in echoes.items() if row.outcome.get(what) != count}

@@ -87,7 +87,10 @@ async def test_each_segment_sees_each_day_once(outreach_shop: Callable[..., Shop
 async def test_a_guide_who_never_publishes_does_not_make_the_others_be_asked_for_ever(
     outreach_shop: Callable[..., Shop],
 ) -> None:
-    """Likes and comments take calls for each guide; a shop may have a thousand of them."""
+    """Likes and comments take calls for each guide; a shop may have a thousand of them.
+
+    The older a post, the less is expected of it, and of who has not published it yet.
+    """
     shop = outreach_shop(WEEK)
     await shop.step()
     for who, guide in (("wmOne", GUIDE), ("wmTwo", "guide_tang")):
@@ -101,8 +104,8 @@ async def test_a_guide_who_never_publishes_does_not_make_the_others_be_asked_for
     for _ in range(12):
         await shop.step(minutes=30)
     asked = [call.api for call in shop.platform.calls]
-    assert asked.count("externalcontact/get_moment_task") >= 12
-    assert 3 <= asked.count("externalcontact/get_moment_comments") <= 4
+    assert 8 <= asked.count("externalcontact/get_moment_task") <= 11
+    assert asked.count("externalcontact/get_moment_comments") == 3
 
 
 async def test_a_post_cannot_be_published_once_its_day_is_over(
