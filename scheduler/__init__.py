@@ -12,7 +12,6 @@ from scheduler.cohorts import Cohort as Cohort
 from scheduler.cohorts import begin_cohort as begin_cohort
 from scheduler.cohorts import cohort_of as cohort_of
 from scheduler.cohorts import retired as retired
-from scheduler.cohorts import tag_change as tag_change
 from scheduler.cohorts import tag_name as tag_name
 from scheduler.content import Content as Content
 from scheduler.context import PlanContext as PlanContext

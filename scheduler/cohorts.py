@@ -6,7 +6,7 @@ to one segment carries one tag. Posts begin the day after, when the tag is surel
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 
@@ -33,17 +33,6 @@ class Cohort:
         return f"{self.journey}:{self.segment}:{day}"
 
 
-@dataclass(frozen=True, slots=True)
-class TagChange:
-    """What one `mark_tag` call does to a customer: cohort keys to put on and to take off."""
-
-    add: tuple[str, ...]
-    remove: tuple[str, ...]
-
-    def __bool__(self) -> bool:
-        return bool(self.add or self.remove)
-
-
 def cohort_of(
     journey: Journey, segment: str, tagged_at: datetime, calendar: WorkCalendar
 ) -> Cohort:
@@ -54,18 +43,6 @@ def cohort_of(
     """
     by_day = journey.cohort is None or journey.cohort.by is CohortBy.JOINING_DAY
     return Cohort(journey.id, segment, calendar.local_day(tagged_at) if by_day else None)
-
-
-def tag_change(cohort: Cohort, carried: Collection[str]) -> TagChange:
-    """Put the cohort on and take off every other cohort of the same journey.
-
-    Somebody who already carries a cohort of this journey keeps it: changing it in the midst
-    of the plan would show a day twice or never.
-    """
-    own = sorted(key for key in carried if key.startswith(f"{cohort.journey}:"))
-    if own:
-        return TagChange((), tuple(own[:-1]))
-    return TagChange((cohort.key,), ())
 
 
 def tag_name(journey: Journey, cohort: Cohort) -> str:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import select, update
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.clock import Clock
 from bot.errors import AlreadyDecided, NotFound
@@ -54,35 +56,48 @@ class TaskDesk:
                 raise NotFound(f"没有编号为 {task_id} 的任务")
             if task.phase != TaskPhase.UNKNOWN:
                 raise AlreadyDecided("这个任务的结果已经清楚，不需要再判断")
-            touches = (
-                update(TouchRow)
-                .where(TouchRow.task_id == task_id, TouchRow.status == TouchState.UNKNOWN)
-                .execution_options(synchronize_session=False)
-            )
             if happened:
-                task.phase, task.poll_at = TaskPhase.DONE, None
-                await session.execute(
-                    touches.values(
-                        status=TouchState.SENT,
-                        sent_at=task.called_at or now,
-                        explanation="由人工核对：企业微信里有这个任务",
-                    )
-                )
-                return task
-            if not repeat:
-                task.phase, task.poll_at = TaskPhase.CANCELLED, None
-                task.error = "由人工核对：没有建成，不再发送"
-                await session.execute(
-                    touches.values(status=TouchState.CANCELLED, explanation=task.error)
-                )
-                return task
-            task.phase, task.state, task.error = TaskPhase.NEW, WorkState.READY, None
-            task.called_at, task.looks, task.attempts = None, 0, 0
-            task.due_at, task.finished_at = now, None
-            task.valid_until = max(task.valid_until, now + _AT_LEAST)
-            await session.execute(
-                touches.values(
-                    status=TouchState.ASKED, explanation="由人工核对：没有建成，重新提交"
-                )
-            )
+                await _happened(session, task, now)
+            elif repeat:
+                await _repeat(session, task, now)
+            else:
+                await _drop(session, task)
             return task
+
+
+async def _happened(session: AsyncSession, task: OutreachTask, now: datetime) -> None:
+    task.phase, task.poll_at = TaskPhase.DONE, None
+    await _end_doubt(
+        session,
+        task,
+        "由人工核对：企业微信里有这个任务",
+        status=TouchState.SENT,
+        sent_at=task.called_at or now,
+    )
+
+
+async def _repeat(session: AsyncSession, task: OutreachTask, now: datetime) -> None:
+    task.phase, task.state, task.error = TaskPhase.NEW, WorkState.READY, None
+    task.called_at, task.looks, task.attempts = None, 0, 0
+    task.due_at, task.finished_at = now, None
+    task.valid_until = max(task.valid_until, now + _AT_LEAST)
+    said = "由人工核对：没有建成，重新提交"
+    await _end_doubt(session, task, said, status=TouchState.ASKED)
+
+
+async def _drop(session: AsyncSession, task: OutreachTask) -> None:
+    task.phase, task.poll_at = TaskPhase.CANCELLED, None
+    task.error = "由人工核对：没有建成，不再发送"
+    await _end_doubt(session, task, task.error, status=TouchState.CANCELLED)
+
+
+async def _end_doubt(
+    session: AsyncSession, task: OutreachTask, explanation: str, **values: Any
+) -> None:
+    """What was unknown of the task's touches is known now."""
+    await session.execute(
+        update(TouchRow)
+        .where(TouchRow.task_id == task.id, TouchRow.status == TouchState.UNKNOWN)
+        .values(explanation=explanation, **values)
+        .execution_options(synchronize_session=False)
+    )

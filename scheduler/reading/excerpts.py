@@ -22,7 +22,7 @@ def excerpts(text: str) -> dict[str, str]:
     found: dict[str, str] = {}
     for entry, start, end in zip(entries, starts, ends, strict=True):
         if isinstance(entry, dict) and isinstance(entry.get("id"), str):
-            head = _remarks(lines, document) if len(entries) == 1 else ""
+            head = _remarks(lines) if len(entries) == 1 else ""
             body = "\n".join(lines[start:end]).rstrip()
             found[entry["id"]] = f"{head}{_HEAD}{body}\n"
     return found
@@ -46,7 +46,7 @@ def _start_of(document: MarkedDocument, lines: list[str], index: int) -> int:
     return start
 
 
-def _remarks(lines: list[str], document: MarkedDocument) -> str:
+def _remarks(lines: list[str]) -> str:
     """The comments at the head of a file that holds one journey only."""
     head = []
     for line in lines:

@@ -25,7 +25,6 @@ from scheduler import (
     load_journeys,
     parse_journeys,
     retired,
-    tag_change,
     tag_name,
 )
 
@@ -122,17 +121,6 @@ def test_a_group_walks_only_journeys_with_group_posts(calendar: WorkCalendar) ->
     assert walk is not None
     assert (walk.audience, walk.subject, walk.guides) == (Audience.GROUP, "chat1", ("owner",))
     assert enrol_group(shipped("win_back"), monday, "chat1", "owner", calendar) is None
-
-
-def test_a_customer_gets_one_cohort_tag_and_keeps_it() -> None:
-    cohort = Cohort("newcomer", "women", date(2026, 11, 23))
-    assert tag_change(cohort, ()).add == (cohort.key,)
-    assert not tag_change(cohort, [cohort.key])
-    older = Cohort("newcomer", "home", date(2026, 11, 20))
-    assert not tag_change(cohort, [older.key])
-    assert tag_change(cohort, ["wave:members:all"]).add == (cohort.key,)
-    both = tag_change(cohort, [cohort.key, older.key])
-    assert (both.add, both.remove) == ((), (older.key,))
 
 
 def test_tag_names_fit_the_platform_and_old_tags_retire(calendar: WorkCalendar) -> None:
