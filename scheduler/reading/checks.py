@@ -257,10 +257,10 @@ def _check_images(content: Content, path: Path, roots: tuple[FilePath, ...]) -> 
         if image.startswith("https://"):
             continue
         if not image.lower().endswith(_IMAGE_ENDINGS):
-            yield Finding((*path, "images"), f"「{image}」不是 png 或 jpg 图片", "换成 png 或 jpg")
+            yield Finding(path, f"「{image}」不是 png 或 jpg 图片", "换成 png 或 jpg")
         elif roots and not any(_inside(root, image) for root in roots):
             mend = "把图片放到旅程目录下，写相对路径"
-            yield Finding((*path, "images"), f"找不到图片「{image}」", mend)
+            yield Finding(path, f"找不到图片「{image}」", mend)
 
 
 def _inside(root: FilePath, image: str) -> bool:

@@ -182,8 +182,8 @@ def _as_written(document: MarkedDocument, path: Place) -> Place:
         return path
     inside = path.index("content") + 1
     under = (*path[:inside], DEFAULT_SEGMENT)
-    here = document.lines.get(path[: inside + 1])
-    return (*under, *path[inside:]) if under in document.lines and here is None else path
+    elsewhere = inside < len(path) and path[: inside + 1] in document.lines
+    return path if elsewhere or under not in document.lines else (*under, *path[inside:])
 
 
 def shared_tags_fault(other: Journey) -> Finding:

@@ -15,6 +15,7 @@ from bot.outreach.journey_shelf import Shelved
 from bot.web.console.journey_drafts import placed
 from bot.web.console.journey_frame_fields import frame_fields, frame_of
 from bot.web.console.journey_step_fields import segments_of, step_fields, step_of
+from bot.web.console.plain_fields import split_words, words_in
 from scheduler.reading.excerpts import folder_excerpts
 from scheduler.reading.loading import SHIPPED
 from scheduler.reading.rewriting import entry_of
@@ -206,6 +207,13 @@ async def test_what_begins_and_ends_is_chosen_by_what_people_call_it(
                                 {"date": {"weekly": 5}}]  # fmt: skip
     assert {"stage_moved": ["won"]} in kept["exits"]
     assert kept["priority"] == 80
+
+
+def test_a_name_that_holds_a_comma_stands_in_quotes_and_comes_back_as_one() -> None:
+    names = ["老客", "新品，限量", "a,b;c", "“真丝”", "满 300、减 30"]
+    assert words_in(names) == '老客、"新品，限量"、"a,b;c"、"“真丝”"、"满 300、减 30"'
+    assert split_words(words_in(names)) == names
+    assert split_words(' “甲、乙” ，say "hi"; "x') == ["甲、乙", 'say "hi"', '"x']
 
 
 async def test_a_step_waits_for_another_or_for_an_event_by_its_name(

@@ -9,6 +9,7 @@ from typing import Any
 from bot.customers.channel_draft import LINK
 from bot.errors import Unprocessable
 from bot.web.console.greeting_form import check_whole, read_greeting
+from bot.web.console.plain_fields import split_words
 
 LABELS = {
     "name": "channel.name",
@@ -41,7 +42,7 @@ def read_channel(
         "name": form.get("name", ""),
         "guides": [*ticked, *people(form.get("more_guides", ""), names)],
         "backups": people(form.get("backups", ""), names),
-        "tags": _split(form.get("tags", "")),
+        "tags": split_words(form.get("tags", "")),
         "remark": form.get("remark", "").strip(),
         "skip_verify": form.get("skip_verify") == "1",
         "greeting": greeting,

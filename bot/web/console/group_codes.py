@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from aiohttp import web
@@ -15,6 +14,7 @@ from bot.store.group_tables import CodeStatus, CustomerGroup, GroupCode, GroupSt
 from bot.web.api.channels import PosterQuery
 from bot.web.api.endpoint import path_id, read_query
 from bot.web.console.desk import desk
+from bot.web.console.plain_fields import split_words
 from bot.web.console.shell import checked, choices_of, form_of, guide_names, shown, went
 from bot.web.keys import GROUPS, POSTERS
 from bot.wecom.group_chats import MOST_GROUPS_A_CODE, MOST_MEMBERS
@@ -113,7 +113,7 @@ async def _fields(request: web.Request) -> dict[str, Any]:
         "base_id": form.get("base_id", "").strip() or 1,
         "best_size": form.get("best_size", "").strip() or 200,
         "auto_create": form.get("auto_create") == "1",
-        "tags": [tag.strip() for tag in re.split("[,，、]", form.get("tags", "")) if tag.strip()],
+        "tags": split_words(form.get("tags", "")),
     }
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -19,6 +18,7 @@ from bot.web.api.groups import _chat_id as path_group
 from bot.web.console.bars import Bars, bars
 from bot.web.console.desk import Desk, desk
 from bot.web.console.keys import SIGNED
+from bot.web.console.plain_fields import split_words
 from bot.web.console.shell import checked, form_of, guide_names, shown, went
 from bot.web.keys import GROUPS as ROOM
 from bot.web.keys import SETTINGS
@@ -128,14 +128,13 @@ async def change(request: web.Request) -> web.Response:
     """Write down what the group is for."""
     chat_id, form = path_group(request), await form_of(request)
     words = desk(request).words
-    tags = re.split("[,，、]", form.get("tags", ""))
     patch = checked(
         ProfilePatch,
         {
             "purpose": form.get("purpose", ""),
             "segment": form.get("segment", ""),
             "rules": form.get("rules", ""),
-            "tags": [tag.strip() for tag in tags if tag.strip()],
+            "tags": split_words(form.get("tags", "")),
         },
         {name: words(f"group.{name}") for name in ("purpose", "segment", "rules", "tags")},
     )

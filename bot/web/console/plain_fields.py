@@ -8,7 +8,11 @@ from collections.abc import Callable
 from typing import Any
 
 Fields = dict[str, str]
-_COMMAS = re.compile(r"[,，、;；\n]+")
+_PART = "[,，、;；\\n]"
+_WORD = re.compile(
+    rf"""(?:(?<={_PART})|^)[ \t]*(?:"([^"]*)"|“([^”]*)”)(?=\s*(?:{_PART}|$))|([^,，、;；\n]+)"""
+)
+_NEEDS_QUOTES = re.compile(rf"""{_PART}|^["“].*["”]$""")
 
 
 def spoken(value: Any) -> str:
@@ -30,13 +34,20 @@ def listed(value: Any) -> list[Any]:
 
 
 def words_in(value: Any) -> str:
-    """A list of words in one field."""
-    return "、".join(str(one) for one in listed(value))
+    """A list of words in one field; one that holds a comma stands in quotes."""
+    return "、".join(_quoted(str(one)) for one in listed(value))
+
+
+def _quoted(word: str) -> str:
+    if not _NEEDS_QUOTES.search(word):
+        return word
+    return f"“{word}”" if '"' in word else f'"{word}"'
 
 
 def split_words(value: str) -> list[str]:
-    """The words of one field, each once."""
-    return list(dict.fromkeys(one.strip() for one in _COMMAS.split(value) if one.strip()))
+    """The words of one field, each once; what stands in quotes is one word, commas and all."""
+    found = ("".join(part or "" for part in match.groups()) for match in _WORD.finditer(value))
+    return list(dict.fromkeys(one.strip() for one in found if one.strip()))
 
 
 def number_or_text(value: str) -> int | float | str:

@@ -15,6 +15,7 @@ from bot.web.console.assets import PREFIX, Assets
 from bot.web.console.guard import guard
 from bot.web.console.keys import ACCOUNTS, ASSETS, THROTTLE
 from bot.web.console.pages import PAGES
+from bot.web.console.plain_fields import words_in
 from bot.web.console.throttle import Throttle
 from bot.web.console.uploads import SHELF, Uploads
 from bot.web.keys import CLOCK, DATABASE, SETTINGS
@@ -35,6 +36,7 @@ def add_console(app: web.Application) -> None:
         trim_blocks=True,
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
+        filters={"in_words": words_in},
     )
     app.add_routes(
         [

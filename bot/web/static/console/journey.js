@@ -15,13 +15,32 @@
     changed(field);
   }
 
+  /* One word in quotes, commas and all, or up to the next comma. */
+  function wordsIn(text) {
+    var words = [];
+    var rest = text;
+    while (rest) {
+      var found = /^[\s,\uff0c\u3001;\uff1b]*(?:"([^"]*)"|\u201c([^\u201d]*)\u201d)\s*(?=[,\uff0c\u3001;\uff1b\n]|$)/.exec(rest)
+        || /^[\s,\uff0c\u3001;\uff1b]*([^,\uff0c\u3001;\uff1b\n]*)/.exec(rest);
+      var word = (found[1] || found[2] || "").trim();
+      if (word) { words.push(word); }
+      rest = rest.slice(found[0].length || 1);
+    }
+    return words;
+  }
+
+  function quoted(word) {
+    if (!/[,\uff0c\u3001;\uff1b]|^["\u201c].*["\u201d]$/.test(word)) { return word; }
+    return word.indexOf('"') < 0 ? '"' + word + '"' : "\u201c" + word + "\u201d";
+  }
+
   /* A word that is in the list is taken out again. */
   function toggle(button) {
     var field = into(button);
-    var words = field.value.split(/[,\uff0c\u3001;\uff1b]/).map(function (one) { return one.trim(); }).filter(Boolean);
+    var words = wordsIn(field.value);
     var place = words.indexOf(button.dataset.word);
     if (place < 0) { words.push(button.dataset.word); } else { words.splice(place, 1); }
-    field.value = words.join("\u3001");
+    field.value = words.map(quoted).join("\u3001");
     changed(field);
   }
 
