@@ -126,11 +126,14 @@ async def ledger_of(
     since = history_since(context.now, calendar, plans.budget)
     wanted = cards and audience is Audience.CUSTOMER
     cohorts = await cohort_walks(session, plans.journeys, since=since - _longest_posts(plans))
+    rows = await history(
+        session, audience, subjects, since=since, now=context.now, gap=plans.budget.gap
+    )
     return Ledger(
         plans.budget,
         calendar,
         schedule=schedule_of(context, cohorts),
-        history=await history(session, audience, subjects, since=since, now=context.now),
+        history=rows,
         cards=await _cards(session, plans, context.now, subjects) if wanted else None,
     )
 

@@ -81,7 +81,7 @@ class TaskMaker:
         if task.called_at is not None and not await self._cleared(task):
             return
         if task.valid_until <= self._clock.now():
-            await self._fail(task, "等了太久，已经过了这一步允许的时间")
+            await self._fail(task, "等了太久，已经过了这一步允许的时间", Rule.TOO_LATE)
             return
         try:
             call = await self._prepared(task)
@@ -168,6 +168,12 @@ class TaskMaker:
             if task.kind == TaskKind.MOMENT and await self._too_many(session, task):
                 return []
             audience = task.audience if task.kind == TaskKind.MOMENT else list(look.targets)
+            await session.execute(
+                update(TouchRow)
+                .where(TouchRow.task_id == task.id, TouchRow.status == TouchState.ASKED)
+                .values(look_at=now)
+                .execution_options(synchronize_session=False)
+            )
             held: Any = await session.execute(
                 update(OutreachTask)
                 .where(
@@ -267,8 +273,9 @@ class TaskMaker:
             await _refuse_some(session, task, answer.get("fail_list") or ())
         loggers.outreach.info("guides are asked to confirm", task=task.id, kind=task.kind)
 
-    async def _fail(self, task: OutreachTask, reason: str) -> None:
-        now = self._clock.now()
+    async def _fail(self, task: OutreachTask, reason: str, rule: Rule | None = None) -> None:
+        """For a fault, or because a `rule` ends it."""
+        now, end = self._clock.now(), TouchState.CANCELLED if rule else TouchState.FAILED
         async with self._database.write() as session:
             if await settle(
                 session,
@@ -276,9 +283,9 @@ class TaskMaker:
                 now=now,
                 state=WorkState.FAILED,
                 error=reason,
-                phase=TaskPhase.FAILED,
+                phase=TaskPhase.CANCELLED if rule else TaskPhase.FAILED,
             ):
-                await end_touches(session, task.id, TouchState.FAILED, reason)
+                await end_touches(session, task.id, end, reason, rule)
         loggers.outreach.warning("a task was refused", task=task.id, reason=reason)
 
     async def _unknown(self, task: OutreachTask) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterable
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import and_, func, or_, select
@@ -97,10 +97,13 @@ async def history(
     *,
     since: datetime,
     now: datetime,
+    gap: timedelta,
 ) -> list[Touch]:
     """Touches of these subjects, and all posts to cohorts.
 
-    What is on its way reaches the customer now, however long ago it was due.
+    What is on its way reaches the customer now, however long ago it was due. What a guide may
+    confirm any moment takes its place in today's measure, but keeps nobody else at a distance
+    once the `gap` since it was asked is over.
     """
     recent = or_(TouchRow.due_at >= since, TouchRow.sent_at >= since)
     wanted = sorted(subjects)
@@ -119,6 +122,8 @@ async def history(
             touch = touch_of(row)
             if row.status == TouchState.SENDING and row.sent_at is None:
                 touch = replace(touch, due_at=max(touch.due_at, now))
+            elif row.status == TouchState.ASKED and row.audience != Audience.COHORT:
+                touch = replace(touch, due_at=max(touch.due_at, row.look_at, now - gap))
             found[row.id] = touch
     return list(found.values())
 

@@ -12,6 +12,7 @@ from bot.outreach.task_desk import TaskDesk
 from bot.outreach.touch_history import touches
 from bot.sandbox import Fault, mass_sends
 from bot.store.outreach_tables import TaskPhase, TouchState
+from scheduler import Rule
 
 NEWS = """
 version: 1
@@ -189,3 +190,48 @@ async def test_nudges_that_come_due_over_minutes_are_one_task_for_a_guide(
     [task] = await shop.tasks()
     assert (task.phase, sorted(task.audience)) == (TaskPhase.ASKED, sorted(PEOPLE))
     assert _created(shop) == 1
+
+
+CALL = """
+- id: call
+  name: 喊一声
+  triggers: [{event: wants_call}]
+  steps:
+  - {id: ring, purpose: 喊一声, kind: nudge, at: {hours: 0}, ways: [guide_card],
+     catch_up: {send_late: 4}, content: {text: 在吗}}
+"""
+
+
+async def test_what_was_asked_yesterday_may_be_confirmed_today_and_counts_today(
+    outreach_shop: Callable[..., Shop],
+) -> None:
+    """The guide may tap any moment: another contact would be one too many for the day."""
+    late = "kind: mass_send\n    catch_up: {send_late: 60}"
+    shop = outreach_shop(NEWS.replace("kind: mass_send", late) + CALL, fatigue_per_day=2)
+    await _asked(shop)
+    for _ in range(6):
+        await shop.step(hours=4)
+    await shop.behaves("wmOne", "wants_call")
+    for _ in range(8):
+        await shop.step(minutes=40)
+    assert {one.rule for one in await shop.touches(journey="call")} <= {Rule.FATIGUE_DAY}
+    assert not [one for one in shop.platform.app_messages() if "在吗" in str(one)]
+    [(msgid, _)] = mass_sends.waiting(shop.platform)
+    mass_sends.confirm(shop.platform, msgid)
+    await shop.step(minutes=20)
+    [told] = [one for one in await shop.touches(journey="news") if one.subject == "wmOne"]
+    assert told.status == TouchState.SENT
+
+
+async def test_a_task_whose_time_is_over_before_it_was_asked_names_the_rule(
+    outreach_shop: Callable[..., Shop],
+) -> None:
+    late = "kind: mass_send\n    catch_up: {send_late: 2}"
+    shop = outreach_shop(NEWS.replace("kind: mass_send", late))
+    shop.platform.faults.set(Fault.FREQUENCY, times=1000, api=CREATE)
+    await _asked(shop)
+    for _ in range(6):
+        await shop.step(hours=1)
+    assert {(one.status, one.rule) for one in await shop.touches()} == {
+        (TouchState.CANCELLED, Rule.TOO_LATE)
+    }

@@ -94,7 +94,8 @@ async def test_what_counts_against_limits_is_not_sought_among_all_of_the_days_to
     async with database.read() as session:
         statements.clear()
         since = NOW - timedelta(days=7)
-        await history(session, Audience.CUSTOMER, ["wm1"], since=since, now=NOW)
+        gap = timedelta(hours=2)
+        await history(session, Audience.CUSTOMER, ["wm1"], since=since, now=NOW, gap=gap)
         await cards_of_others(session, ["wm1"], since=since, until=NOW)
     mine, posts, cards = await _plans(database, statements)
     assert "ix_touch_subject (audience=? AND subject=?" in mine
