@@ -77,12 +77,14 @@ class MomentResults:
         waiting = len(published) < len(out) and now < task.valid_until
         async with self._database.read() as session:
             row = await session.scalar(select(TouchRow).where(TouchRow.task_id == task.id))
-        age = now - ((row.sent_at if row else None) or now)
+        out_at = (row.sent_at if row else None) or now
         asked = row.outcome.get(_ASKED) if row else None
-        pause = min(max(_OFTEN, age), _SELDOM)
-        due = asked is None or now - datetime.fromisoformat(asked) >= pause
+        asked_at = datetime.fromisoformat(asked) if asked else None
+        due = asked_at is None or now >= _next_echo(out_at, asked_at)
         echoes = await self._echoes(task, published) if due else {}
-        next_look = _for_guides(task, now, age) if waiting else now + pause
+        next_look = _next_echo(out_at, now if due or asked_at is None else asked_at)
+        if waiting:
+            next_look = _for_guides(task, now, age=now - out_at)
         async with self._database.write() as session:
             if row is not None and (due or out != task.guides):
                 await note_echoes(session, row, _changed(row, echoes))
@@ -146,7 +148,12 @@ class MomentResults:
                     )
 
 
-def _for_guides(task: OutreachTask, now: datetime, age: timedelta) -> datetime:
+def _next_echo(out_at: datetime, asked_at: datetime) -> datetime:
+    """When to ask again: after as long as the post had been out."""
+    return asked_at + min(max(_OFTEN, asked_at - out_at), _SELDOM)
+
+
+def _for_guides(task: OutreachTask, now: datetime, *, age: timedelta) -> datetime:
     """When to look for the last guides, and in any case when their time is over."""
     wait = min(max(USUAL, age / 6), _HOUR)
     return min(now + wait, max(task.valid_until, now + USUAL))
