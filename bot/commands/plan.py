@@ -124,6 +124,9 @@ def preview_command(
     say(f"{chosen.name} · {segment} · {days} 天")
     say(_TOGETHER if beside is not None else _ALONE)
     _say_rows(rows, together=beside is not None)
+    if beside is not None:
+        moved = sum(row.conflict is not None for row in rows if not row.other)
+        say(f"\n「{chosen.name}」有 {moved} 步被其他旅程挤动")
 
 
 def _chosen(journeys: Iterable[Journey], journey: str, segment: str | None) -> tuple[Journey, str]:
@@ -148,7 +151,7 @@ def _say_rows(rows: Iterable[Row], *, together: bool) -> None:
                 f"{row.at:%m-%d %H:%M}",
                 *([("　" if row.other else "▶") + row.journey] if together else []),
                 row.touch.kind.zh,
-                row.purpose,
+                row.purpose + (f"（{row.touch.variant}）" if row.touch.variant else ""),
                 _short(row.content.summary() if row.content else ""),
                 _remark(row),
             )
@@ -163,9 +166,9 @@ def _remark(row: Row) -> str:
     if row.conflict is not None:
         told += [] if told else ["被挤动"]
         told.append(row.conflict.explanation)
-    elif not told and row.touch.rule is not None:
+    elif not told and not row.other and row.touch.rule is not None:
         told.append(row.touch.explanation)
-    return "；".join(told) or row.quota
+    return "；".join(told) or ("" if row.other else row.quota)
 
 
 def _short(text: str) -> str:

@@ -51,6 +51,7 @@ class Rehearsed:
     segments: dict[str, str]
     days: list[tuple[int, str, list[Shown]]]
     together: bool
+    displaced: int
 
 
 async def rehearsed(
@@ -96,6 +97,7 @@ def _rehearsed(here: Desk, shown: Preview, values: Mapping[str, str]) -> Rehears
         },
         [(day, lines[0].date, lines) for day, lines in sorted(days.items())],
         shown.together,
+        sum(row.conflict is not None for row in shown.rows if not row.other),
     )
 
 
@@ -129,8 +131,9 @@ def _moved(words: Wording, row: Row) -> str:
     """Why a touch goes out at another time than its step says."""
     if row.conflict is not None:
         return _told(words, row.conflict)
-    touch = row.touch
-    return why(words, touch.rule, touch.explanation) if touch.rule and not row.skipped_by else ""
+    if row.other or row.skipped_by or row.touch.rule is None:
+        return ""
+    return why(words, row.touch.rule, row.touch.explanation)
 
 
 def _told(words: Wording, conflict: Conflict) -> str:

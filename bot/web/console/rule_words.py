@@ -62,7 +62,9 @@ ZH_JOURNEY: dict[str, str] = {
     "journey.preview.lead": "一位样例客户从现在开始走一遍，什么也不会发出。",
     "preview.with_others": "和其他进行中的旅程一起看",
     "preview.together": "最挤的情况：同一位客户同时走着其他启用的旅程，按日期的在自己的日子开始。"
-    "灰色的是其他旅程。",
+    "虚线框里的是其他旅程。",
+    "preview.displaced": "这个旅程有 {n} 步被其他旅程挤动。",
+    "preview.undisturbed": "没有一步被其他旅程挤动。",
     "conflict.alone": "单独走时 {time} 发出",
     "conflict.follows": "{would}；前面的步骤推迟了，它跟着顺延",
     "conflict.taken": "；位置被「{name}」的「{purpose}」（{time}）占了",
@@ -154,7 +156,9 @@ EN_JOURNEY: dict[str, str] = {
     "journey.preview.lead": "A sample customer walks it from now on; nothing is sent.",
     "preview.with_others": "Together with the other running journeys",
     "preview.together": "The fullest case: the same customer is on every other running journey, "
-    "too; those of dates begin on their own days. Other journeys are grey.",
+    "too; those of dates begin on their own days. Other journeys have a dashed frame.",
+    "preview.displaced": "Other journeys displace {n} of its steps.",
+    "preview.undisturbed": "No step is displaced by another journey.",
     "conflict.alone": "Alone it would go out on {time}",
     "conflict.follows": "{would}; a step before it was moved and it follows",
     "conflict.taken": "; “{purpose}” of “{name}” ({time}) has its place",
