@@ -20,7 +20,7 @@ from .journey import Audience, Journey, Step
 from .moments import MomentSchedule
 from .quotas import Ledger, Subject
 from .rules import Rule
-from .settling import Settled, Settling
+from .settling import Claim, Settled, Settling
 from .timing import due_of, next_due
 from .touches import Touch
 
@@ -135,13 +135,22 @@ class _Run:
     def walk_person(self, key: Subject, enrolments: Iterable[Enrolment]) -> None:
         audience, subject = key
         rival: Journey | None = None
+        claims: list[Claim] = []
         for journey, enrolment in self._ranked(enrolments):
             if audience is Audience.GROUP:
                 person = Customer(subject, guides=enrolment.guides)
             else:
                 person = self._customers.get(subject) or Customer(subject, enrolment.guides)
-            if self._walk(journey, enrolment, person, rival) and rival is None:
+            if self._walk(journey, enrolment, person, rival, tuple(claims)) and rival is None:
                 rival = journey
+            claims += self._claims(journey, self.progress[-1])
+
+    def _claims(self, journey: Journey, progress: Progress) -> Iterator[Claim]:
+        step = next_step(journey, progress.enrolment)
+        if step is None or progress.next_due is None:
+            return
+        if not due_of(step, progress.enrolment, self._context.calendar).missing:
+            yield Claim(journey, progress.next_due)
 
     def _ranked(self, enrolments: Iterable[Enrolment]) -> list[tuple[Journey, Enrolment]]:
         pairs = [(self._context.journey(each.journey), each) for each in enrolments]
@@ -153,6 +162,7 @@ class _Run:
         enrolment: Enrolment,
         person: Customer,
         rival: Journey | None = None,
+        claims: tuple[Claim, ...] = (),
     ) -> bool:
         """Settle all steps that are due; whether one of them will go out."""
         contacted = False
@@ -162,7 +172,7 @@ class _Run:
                 enrolment = self._pass_by(journey, step, enrolment, person)
                 continue
             settling = Settling(
-                self._context, self._ledger, journey, step, enrolment, person, rival
+                self._context, self._ledger, journey, step, enrolment, person, rival, claims
             )
             outcome = settling.settle()
             enrolment = outcome.enrolment

@@ -37,8 +37,19 @@ class Waiting:
 
 
 @dataclass(frozen=True, slots=True)
+class Claim:
+    """When a journey that goes first will want the customer next."""
+
+    journey: Journey
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Settling:
-    """One step of one enrolment before the ledger. `rival` got today's place before it."""
+    """One step of one enrolment before the ledger. `rival` got today's place before it.
+
+    `claims` are of journeys planned before this one, for steps that are not due yet.
+    """
 
     context: PlanContext
     ledger: Ledger
@@ -47,6 +58,7 @@ class Settling:
     enrolment: Enrolment
     customer: Customer
     rival: Journey | None = None
+    claims: tuple[Claim, ...] = ()
 
     def settle(self) -> Settled | Waiting:
         known = self.ledger.touch(self._id)
@@ -69,6 +81,11 @@ class Settling:
     @property
     def _draft(self) -> Draft:
         return Draft(self.context, self.journey, self.step, self.enrolment, self.customer)
+
+    @property
+    def _winner(self) -> Journey | None:
+        """To whom this journey gave way, if it did."""
+        return self.rival or next((one.journey for one in self.claims), None)
 
     def _exit(self) -> Rule | None:
         return (
@@ -153,8 +170,8 @@ class Settling:
         subject = (self.enrolment.audience, self.enrolment.subject)
         weight = self.ledger.budget.fatigue.weight(self.step.kind)
         tired = self.ledger.refuse_contact(subject, weight, at, self.customer.cohorts)
-        if tired is not None:
-            return None, tired
+        if (refusal := tired or self._claimed(at)) is not None:
+            return None, refusal
         refusals = []
         for way in self.step.roads:
             refusal = self.ledger.refuse_way(way, subject, self.customer, at, self._draft.messages)
@@ -166,6 +183,16 @@ class Settling:
             return None, refusals[0]
         soonest, rule = min(hopeful)
         return None, Refusal(rule, soonest)
+
+    def _claimed(self, at: datetime) -> Refusal | None:
+        """Room is left for what is more important and comes soon, as it would find none else."""
+        budget = self.ledger.budget
+        for claim in self.claims:
+            free = claim.at + budget.spread + budget.gap
+            before = claim.journey.priority > self.journey.priority
+            if before and claim.at - budget.gap < at < free:
+                return Refusal(Rule.PRIORITY, free)
+        return None
 
     def _pointless(self) -> Rule | None:
         signals = {one.name for one in self.enrolment.signals if one.at > self.enrolment.since}
@@ -235,12 +262,12 @@ class Settling:
         return at.replace(microsecond=0) if at.replace(microsecond=0) >= span.start else at
 
     def _send(self, due: datetime, at: datetime, way: Way | None, rule: Rule | None) -> Settled:
-        touch = self._draft.planned(self._id, due, at, way, rule, self.rival)
+        touch = self._draft.planned(self._id, due, at, way, rule, self._winner)
         self.ledger.record(touch)
         return Settled(self.enrolment.advanced(self.step, at), touch)
 
     def _skip(self, due: datetime, rule: Rule) -> Settled:
-        touch = self._draft.skipped(self._id, due, rule, self.rival)
+        touch = self._draft.skipped(self._id, due, rule, self._winner)
         self.ledger.record(touch)
         return Settled(self.enrolment.advanced(self.step, self._after_previous(due)), touch)
 

@@ -81,7 +81,8 @@ class Planner:
             subjects = {one.subject for one in walks}
             ledger = await ledger_of(session, self._plans, context, audience, subjects)
             customers = await people(session, subjects) if audience is Audience.CUSTOMER else {}
-            plan = plan_chunk(context, walks, ledger, customers)
+            coming = await self._coming(session, audience, subjects, context.until)
+            plan = plan_chunk(context, [*walks, *coming], ledger, customers)
             await save_touches(session, plan.touches, context.now)
             await save_walks(session, plan.progress)
         return len(plan.touches), walks[-1].subject if more else None
@@ -107,6 +108,22 @@ class Planner:
                 await session.scalars(due.where(JourneyWalk.subject == last))
             )
         return [enrolment_of(row) for row in rows], more
+
+    async def _coming(
+        self, session: AsyncSession, audience: Audience, subjects: set[str], until: datetime
+    ) -> list[Enrolment]:
+        """What these subjects have before them so soon that it may claim its place already."""
+        budget = self._plans.budget
+        rows = await session.scalars(
+            select(JourneyWalk).where(
+                JourneyWalk.audience == audience,
+                JourneyWalk.subject.in_(sorted(subjects)),
+                JourneyWalk.next_due >= until,
+                JourneyWalk.next_due < until + budget.spread + budget.gap,
+                JourneyWalk.journey.in_(list(self._plans.running)),
+            )
+        )
+        return [enrolment_of(row) for row in rows]
 
 
 async def ledger_of(

@@ -34,6 +34,14 @@ from scheduler import (
 from scheduler.enrolling import begin
 
 ANNA = Customer("anna", guides=("g1",))
+RIVALS = """
+version: 1
+journeys:
+- {id: low, name: 不急的, priority: 20, triggers: [{added: any}], steps: [
+    {id: one, purpose: 问候, kind: nudge, at: {hours: 2}, content: {text: 一}}]}
+- {id: high, name: 要紧的, priority: 80, triggers: [{added: any}], steps: [
+    {id: one, purpose: 提醒, kind: nudge, at: {minutes: 150}, content: {text: 二}}]}
+"""
 MERGING = """
 version: 1
 journeys:
@@ -213,6 +221,24 @@ def test_steps_merge_into_the_latest_that_goes_out(
     start = begin(journey, "anna", "default", noon)
     outcome = planned([journey], [start], noon + timedelta(days=4), budget)
     assert [touch.rule for touch in outcome.touches] == rules
+
+
+def test_a_higher_journey_keeps_its_hour_though_a_lower_one_is_planned_before(
+    noon: datetime, budget: Budget
+) -> None:
+    low, high = parse_journeys(RIVALS)
+    walks = [begin(low, "anna", "default", noon), begin(high, "anna", "default", noon)]
+    touches: list[Touch] = []
+    for minutes in range(0, 360, 20):
+        now = noon + timedelta(minutes=minutes)
+        outcome = planned([low, high], walks, now, budget, history=touches, hours=1)
+        walks = [one.enrolment for one in outcome.progress]
+        touches += outcome.touches
+    by_journey = {touch.journey: touch for touch in touches}
+    assert by_journey["high"].due_at == noon + timedelta(hours=2, minutes=30)
+    assert by_journey["high"].status is TouchStatus.PLANNED
+    assert by_journey["low"].due_at == noon + timedelta(hours=4, minutes=30)
+    assert by_journey["low"].rule is Rule.PRIORITY
 
 
 def test_a_crowd_is_spread_over_an_hour(care: Journey, noon: datetime) -> None:
