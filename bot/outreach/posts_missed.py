@@ -3,53 +3,77 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import date, datetime, time
 
-from sqlalchemy import ColumnElement, case
+from sqlalchemy import ColumnElement, case, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from bot.customers.follows import JOINED
 from bot.outreach.touch_rows import touch_of
 from bot.outreach.touches_of_customer import posts_for
+from bot.store.contact_tables import Follow
 from bot.store.outreach_tables import CohortMember, OutreachTask, TouchRow, TouchState
-from scheduler import WorkCalendar
+from bot.store.tables import Customer
+from scheduler import Rule, WorkCalendar
 
 
-async def posts_missed(session: AsyncSession, who: str) -> dict[str, datetime]:
-    """Until when their guide may publish, or might have, by the touch of each post not seen.
+@dataclass(frozen=True, slots=True)
+class Missed:
+    """Why a post was not seen, and until when it still may be."""
 
-    A post counts as sent once any guide has published it; whose own guide has not, missed it.
+    rule: Rule
+    until: datetime
+
+    def standing(self, now: datetime) -> TouchState:
+        return TouchState.ASKED if self.until > now else TouchState.CANCELLED
+
+
+async def posts_missed(session: AsyncSession, who: str) -> dict[str, Missed]:
+    """The posts that went to others only, by touch.
+
+    A post counts as sent once any guide has published it; whose own guide has not, or who had
+    left by then, missed it.
     """
     asked = await session.execute(
         posts_for(who)
         .join(OutreachTask, OutreachTask.id == TouchRow.task_id)
         .where(TouchRow.status == TouchState.SENT)
-        .with_only_columns(
-            TouchRow.id,
-            TouchRow.guides,
-            CohortMember.userid,
-            CohortMember.joined_at,
-            OutreachTask.guides,
-            OutreachTask.created_at,
-            OutreachTask.valid_until,
-        )
+        .with_only_columns(TouchRow, CohortMember, OutreachTask)
     )
-    return {
-        touch_id: valid_until
-        for touch_id, meant, mine, joined_at, stand, created_at, valid_until in asked
-        if stand
-        and not stand.get(mine)
-        and (mine in stand or mine in meant or joined_at > created_at)
-    }
+    missed: dict[str, Missed] = {}
+    for touch, member, task in asked:
+        if member.left_at is not None and touch.sent_at and member.left_at <= touch.sent_at:
+            missed[touch.id] = Missed(await _why_left(session, who), member.left_at)
+        elif _is_unpublished(touch, member, task):
+            missed[touch.id] = Missed(Rule.TOO_LATE, task.valid_until)
+    return missed
 
 
-async def standing_for(session: AsyncSession, who: str, now: datetime) -> ColumnElement[str]:
-    """How touches stand for this customer: a post may have been sent to others only."""
-    missed = await posts_missed(session, who)
-    waiting = [touch_id for touch_id, until in missed.items() if until > now]
-    over = [touch_id for touch_id, until in missed.items() if until <= now]
+def _is_unpublished(touch: TouchRow, member: CohortMember, task: OutreachTask) -> bool:
+    """Whoever handed the customer over since may have published it, of whom WeCom says nothing."""
+    mine = member.userid
+    if not task.guides or task.guides.get(mine):
+        return False
+    return mine in task.guides or mine in touch.guides or member.joined_at > task.created_at
+
+
+async def _why_left(session: AsyncSession, who: str) -> Rule:
+    customer = await session.get(Customer, who)
+    if customer is not None and customer.opted_out_at is not None:
+        return Rule.OPTED_OUT
+    friend = select(Follow.userid).where(Follow.external_userid == who, Follow.state.in_(JOINED))
+    return Rule.TAG_REMOVED if await session.scalar(friend.limit(1)) else Rule.UNFRIENDED
+
+
+def standing_of(missed: Mapping[str, Missed], now: datetime) -> ColumnElement[str]:
+    """How touches stand for the customer who missed these posts."""
+    stands = {touch_id: one.standing(now) for touch_id, one in missed.items()}
+    waiting = [touch_id for touch_id, state in stands.items() if state is TouchState.ASKED]
     return case(
         (TouchRow.id.in_(waiting), TouchState.ASKED.value),
-        (TouchRow.id.in_(over), TouchState.CANCELLED.value),
+        (TouchRow.id.in_(sorted(stands)), TouchState.CANCELLED.value),
         else_=TouchRow.status,
     )
 
@@ -65,5 +89,6 @@ async def posts_by_day(
     rows = await session.scalars(
         posts_for(who).with_only_columns(TouchRow).where(TouchRow.due_at >= since)
     )
-    touches = [touch_of(row) for row in rows if missed.get(row.id, now) >= now]
+    over = {touch_id for touch_id, one in missed.items() if one.until <= now}
+    touches = [touch_of(row) for row in rows if row.id not in over]
     return Counter(calendar.local_day(one.due_at) for one in touches if one.status.counts)

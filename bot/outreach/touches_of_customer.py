@@ -30,7 +30,7 @@ def posts_for(who: str) -> Select[Any]:
         .where(
             CohortMember.external_userid == who,
             CohortMember.joined_at <= at,
-            or_(CohortMember.left_at.is_(None), CohortMember.left_at > at),
+            or_(CohortMember.left_at.is_(None), CohortMember.left_at > TouchRow.due_at),
             TouchRow.audience == Audience.COHORT,
         )
     )

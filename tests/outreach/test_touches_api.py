@@ -10,6 +10,7 @@ from outreach_shop import GUIDE, Shop
 from test_moments import WEEK
 from test_nudges import CART, TWO, WHO
 
+from bot.customers.opt_outs import OptOutSource, opt_out
 from bot.sandbox import moments
 from bot.settings import Settings
 from bot.web import keys
@@ -159,6 +160,29 @@ async def test_a_post_that_ones_own_guide_did_not_publish_is_not_told_as_sent(
     assert await stands("wmOut") == ("cancelled", "too_late")
     totals = [(await ask(f"/quotas/{who}"))[1]["moments"] for who in ("wmIn", "wmOut")]
     assert totals[0]["used_this_month"] == totals[1]["used_this_month"] + 1
+
+
+async def test_who_left_before_the_guide_published_is_told_to_have_missed_the_post(
+    outreach_shop: Callable[..., Shop], api: Any
+) -> None:
+    shop = outreach_shop(WEEK)
+    await shop.step()
+    for who in ("wmIn", "wmOut"):
+        await shop.customer(who)
+        await shop.added(who)
+    while not (waiting := moments.waiting(shop.platform)):
+        await shop.step(hours=3)
+    async with shop.database.write() as session:
+        await opt_out(session, "wmOut", source=OptOutSource.API, now=shop.clock.now())
+    await shop.step(minutes=10)
+    moments.publish(shop.platform, *waiting[0])
+    await shop.step(minutes=30)
+    ask = await api(shop)
+    ends = []
+    for who in ("wmIn", "wmOut"):
+        _, found = await ask("/touches", external_userid=who)
+        ends += [(one["status"], one["skipped_by"]) for one in found["items"]]
+    assert ends == [("sent", None), ("cancelled", "opted_out")]
 
 
 async def test_a_step_that_a_limit_keeps_waiting_is_told_with_its_rule(

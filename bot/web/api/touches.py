@@ -16,7 +16,7 @@ from sqlalchemy import or_, select
 from bot.errors import BadRequest, NotFound
 from bot.outreach.ledger_view import LedgerView, ledger_view
 from bot.outreach.plans import budget_of
-from bot.outreach.posts_missed import standing_for
+from bot.outreach.posts_missed import Missed, posts_missed, standing_of
 from bot.outreach.put_off import put_off
 from bot.outreach.touches_of_customer import touches_of_customer
 from bot.store.outreach_tables import TouchRow, TouchState
@@ -98,7 +98,8 @@ class QuotaView(BaseModel):
 async def list_touches(request: web.Request, query: TouchQuery, body: None) -> TouchList:
     who, now = query.external_userid, request.app[CLOCK].now()
     async with request.app[DATABASE].read() as session:
-        status: Any = await standing_for(session, who, now) if who else TouchRow.status
+        missed = await posts_missed(session, who) if who else {}
+        status: Any = standing_of(missed, now) if missed else TouchRow.status
         rows = [
             (row, TouchState(stands))
             for row, stands in await session.execute(_wanted(query, status))
@@ -110,7 +111,7 @@ async def list_touches(request: web.Request, query: TouchQuery, body: None) -> T
     zone = request.app[SETTINGS].shop.zone
     more = len(rows) > query.limit
     return TouchList(
-        items=[_view(row, stands, zone) for row, stands in page],
+        items=[_view(row, stands, missed.get(row.id), zone) for row, stands in page],
         next_cursor=_as_cursor(page[-1][0]) if more else None,
     )
 
@@ -158,12 +159,14 @@ _MISSED = {
 }
 
 
-def _view(row: TouchRow, status: TouchState, zone: Any) -> TouchView:
-    """`status` may be another than the row's: a post reached others, but not the one asked for."""
-    missed = status != row.status
-    rule = Rule.TOO_LATE if missed and status is TouchState.CANCELLED else row.rule
+def _view(row: TouchRow, status: TouchState, missed: Missed | None, zone: Any) -> TouchView:
+    """A post that was sent to others stands otherwise for the customer who missed it."""
     dropped = status in (TouchState.SKIPPED, TouchState.CANCELLED)
-    sent_at = row.sent_at if not missed else None
+    rule, explanation, sent_at = row.rule, row.explanation, row.sent_at
+    if missed is not None:
+        rule = missed.rule if dropped else None
+        left = missed.rule is not Rule.TOO_LATE
+        explanation, sent_at = missed.rule.zh if left else _MISSED[status], None
     return TouchView(
         id=row.id,
         journey=row.journey,
@@ -177,7 +180,7 @@ def _view(row: TouchRow, status: TouchState, zone: Any) -> TouchView:
         way=row.way,
         skipped_by=rule if dropped else None,
         moved_by=None if dropped else rule,
-        explanation=_MISSED[status] if missed else row.explanation,
+        explanation=explanation,
         variant=row.variant,
         guides=[str(guide) for guide in row.guides],
         sent_at=sent_at and sent_at.astimezone(zone),

@@ -11,7 +11,7 @@ from aiohttp import web
 from sqlalchemy import func, select, tuple_
 
 from bot.outreach.plans import Plans
-from bot.outreach.posts_missed import standing_for
+from bot.outreach.posts_missed import Missed, posts_missed, standing_of
 from bot.outreach.touches_of_customer import touches_of_customer
 from bot.store.outreach_tables import TouchRow, TouchState
 from bot.store.tables import Customer
@@ -40,9 +40,8 @@ async def show_touches(request: web.Request) -> web.Response:
     here, plans = desk(request), await current_plans(request)
     kept = _kept(request)
     async with here.database.read() as session:
-        status: Any = TouchRow.status
-        if who := kept.get("who"):
-            status = await standing_for(session, who, here.now)
+        missed = await posts_missed(session, kept["who"]) if "who" in kept else {}
+        status: Any = standing_of(missed, here.now) if missed else TouchRow.status
         condition = select(TouchRow, status.label("stands")).where(*_where(here, kept, status))
         total = await session.scalar(select(func.count()).select_from(condition.subquery()))
         place = tuple_(TouchRow.due_at, TouchRow.id)
@@ -63,7 +62,7 @@ async def show_touches(request: web.Request) -> web.Response:
         tab="touches",
         total=total or 0,
         kept=kept,
-        lines=[_line(here, plans, names, row, TouchState(stands)) for row, stands in rows],
+        lines=[_line(here, plans, names, row, missed.get(row.id)) for row, _ in rows],
         statuses=list(TouchState),
         kinds=list(StepKind),
         rules={rule.value: why(here.words, rule) for rule in Rule},
@@ -80,13 +79,16 @@ def _kept(request: web.Request) -> dict[str, str]:
     return {name: value.replace("\x00", "") for name, value in given.items() if value}
 
 
-def _line(here: Desk, plans: Plans, names: Names, row: TouchRow, stands: TouchState) -> TouchLine:
-    """A post that others got through their guides stands otherwise for this customer."""
+def _line(
+    here: Desk, plans: Plans, names: Names, row: TouchRow, missed: Missed | None
+) -> TouchLine:
+    """A post that was sent to others stands otherwise for the customer who missed it."""
     at = (row.sent_at or row.due_at).astimezone(here.zone)
     line = touch_line(here, plans, names, row, at)
-    if stands == row.status:
+    if missed is None:
         return line
-    said = here.words(f"touches.unpublished.{stands}")
+    stands, left = missed.standing(here.now), missed.rule is not Rule.TOO_LATE
+    said = why(here.words, missed.rule) if left else here.words(f"touches.unpublished.{stands}")
     return replace(line, status=stands, tone=TONES.get(stands, ""), why=said)
 
 
