@@ -16,6 +16,7 @@ from .enrolment import Enrolment
 from .journey import Audience, CohortBy, CohortSettings, Journey
 
 _TAG_LIMIT = 30
+_STANDING = "all"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +30,15 @@ class Cohort:
     @property
     def key(self) -> str:
         """The subject of the cohort's enrolment, and what customers carry in `cohorts`."""
-        day = f"{self.day:%Y%m%d}" if self.day is not None else "all"
+        day = f"{self.day:%Y%m%d}" if self.day is not None else _STANDING
         return f"{self.journey}:{self.segment}:{day}"
+
+    @classmethod
+    def of_key(cls, key: str) -> Cohort:
+        """The cohort that `key` names; a segment may have colons in its name, a journey not."""
+        journey, _, rest = key.partition(":")
+        segment, _, day = rest.rpartition(":")
+        return cls(journey, segment, None if day == _STANDING else date.fromisoformat(day))
 
 
 def cohort_of(
@@ -102,7 +110,7 @@ def retired(
         one
         for one in enrolments
         if one.audience is Audience.COHORT
-        and not one.subject.endswith(":all")
+        and Cohort.of_key(one.subject).day is not None
         and (journey := known.get(one.journey)) is not None
         and retire_on(journey, one, calendar) <= day
     ]

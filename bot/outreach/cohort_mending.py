@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from datetime import date, datetime, time, timedelta
+from datetime import datetime, time, timedelta
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from sqlalchemy import Select, and_, exists, func, or_, select
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 _SOME = 200
 _STILL_NEW = timedelta(days=7)
 _NOW_AND_THEN = timedelta(minutes=30)
-_ALL = "all"
 Wanted: TypeAlias = Select[CohortMember, Any]
 _Mend: TypeAlias = Callable[[AsyncSession, CohortMember, Any, datetime], Awaitable[None]]
 
@@ -100,11 +99,11 @@ class CohortMending:
             await self._book.take_off(session, member, before, because="改到后一批", now=now)
 
     def _cohort_now(self, member: CohortMember, now: datetime) -> Cohort:
-        _, segment, day = member.cohort.split(":")
-        if day == _ALL:
-            return Cohort(member.journey, segment, None)
+        before = Cohort.of_key(member.cohort)
+        if before.day is None:
+            return before
         journey = self._plans.journeys[member.journey]
-        return cohort_of(journey, segment, now, self._plans.calendar)
+        return cohort_of(journey, before.segment, now, self._plans.calendar)
 
     async def _by_another(
         self, session: AsyncSession, member: CohortMember, userid: str, now: datetime
@@ -113,11 +112,8 @@ class CohortMending:
         journey = self._plans.journeys.get(member.journey)
         if journey is None:
             return
-        _, segment, day = member.cohort.split(":")
-        joined = None if day == _ALL else date.fromisoformat(day)
         member.userid = userid
-        cohort = Cohort(journey.id, segment, joined)
-        await self._book.put_in(session, journey, cohort, member, now)
+        await self._book.put_in(session, journey, Cohort.of_key(member.cohort), member, now)
 
     async def _take_off(
         self, session: AsyncSession, member: CohortMember, tag_id: str, now: datetime

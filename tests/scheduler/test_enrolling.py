@@ -123,6 +123,13 @@ def test_a_group_walks_only_journeys_with_group_posts(calendar: WorkCalendar) ->
     assert enrol_group(shipped("win_back"), monday, "chat1", "owner", calendar) is None
 
 
+@pytest.mark.parametrize("segment", ["women", "宝妈", "a:b", ":"])
+@pytest.mark.parametrize("day", [None, date(2027, 1, 3)])
+def test_a_cohort_is_known_by_its_key(segment: str, day: date | None) -> None:
+    cohort = Cohort("newcomer", segment, day)
+    assert Cohort.of_key(cohort.key) == cohort
+
+
 def test_tag_names_fit_the_platform_and_old_tags_retire(calendar: WorkCalendar) -> None:
     newcomer = shipped("newcomer")
     cohort = Cohort("newcomer", "women", date(2026, 11, 23))
