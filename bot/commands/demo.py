@@ -6,7 +6,6 @@ import asyncio
 import shutil
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -70,7 +69,7 @@ async def _demo(port: int, sandbox_port: int, folder: Path, *, verbose: bool) ->
     from bot.commands.demo_life import ShopLife
     from bot.commands.demo_orders import order_system
     from bot.commands.demo_shop import live_the_first_days
-    from bot.commands.demo_time import SandboxClock, keep_up
+    from bot.commands.demo_time import KeepUp, SandboxClock
 
     stop = stop_signal()
     platform = sandbox_settings(port, folder)
@@ -88,7 +87,7 @@ async def _demo(port: int, sandbox_port: int, folder: Path, *, verbose: bool) ->
         bot = await stack.enter_async_context(serving(settings, clock=clock))
         orders = await stack.enter_async_context(order_system(settings))
         life = ShopLife(bot, inside, passing, orders)
-        passing.companions += [life.look, partial(keep_up, bot)]
+        passing.companions += [life.look, KeepUp(bot)]
         living = asyncio.create_task(live_the_first_days(bot, inside, passing, life, orders))
         await _first_of(living, stop)
         if stop.is_set():

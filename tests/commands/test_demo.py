@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,7 @@ from bot.commands.demo import demo_settings, running_platform, sandbox_settings
 from bot.commands.demo_life import ShopLife
 from bot.commands.demo_orders import OrderSystem, order_system
 from bot.commands.demo_people import Turn
-from bot.commands.demo_time import SandboxClock, keep_up
+from bot.commands.demo_time import KeepUp, SandboxClock
 from bot.commands.serve import serving
 from bot.sandbox import Platform, moments_feed
 from bot.sandbox.clock_walk import PassingTime
@@ -56,7 +55,7 @@ async def demo(tmp_path: Path, small_model: dict[str, Any]) -> AsyncIterator[Dem
         bot = await stack.enter_async_context(serving(settings, clock=SandboxClock(platform)))
         orders = await stack.enter_async_context(order_system(settings))
         life = ShopLife(bot, platform, passing, orders)
-        passing.companions += [life.look, partial(keep_up, bot)]
+        passing.companions += [life.look, KeepUp(bot)]
         yield Demo(bot, platform, passing, orders, life)
 
 
