@@ -106,5 +106,7 @@ def _tell(report: Report) -> None:
     for rule, count in one["skipped"].items():
         say(f"  {count:>6}  {known.get(rule, rule)}")
     say(f"超限 {one['violations']}，重复 {one['doubled']}，遗失 {one['lost']}（都应当是 0）")
+    if one["planned"] == 0:
+        say("这几天里没有人满足入组条件，或旅程都停用了；看单个旅程：wecom-bot plan preview 编号")
     for detail in report.details[:20]:
         say(f"  ! {detail}")
