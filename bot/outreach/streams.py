@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from bot.customers.follows import JOINED, FollowChange
 from bot.store.channel_tables import Channel, Enrolment
 from bot.store.contact_tables import BehaviourEvent, Follow, FollowEvent, OptOut, TagChange
-from bot.store.tables import Conversation, Message, StageMove, Suggestion
+from bot.store.tables import Conversation, Customer, Message, StageMove, Suggestion
 from scheduler import Occurrence, Signal, SignalKind, TriggerKind
 
 _PAGE = 200
@@ -217,14 +217,19 @@ class Tags(_ById):
 
 
 class Refusals(_ById):
-    """Customers who want to be left alone."""
+    """Customers who want to be left alone, and still do: a row may be read again much later."""
 
     name = "opt-outs"
     table = OptOut
 
+    def columns(self) -> Any:
+        return select(OptOut.id, OptOut, Customer.opted_out_at).join(
+            Customer, Customer.external_userid == OptOut.external_userid
+        )
+
     async def meaning(self, session: AsyncSession, row: Any) -> Sequence[Happening]:
         one: OptOut = row[1]
-        if not one.out:
+        if not one.out or row.opted_out_at is None:
             return []
         return [
             Happening(one.external_userid, one.at, (), (Signal(SignalKind.OPTED_OUT, one.at),))

@@ -9,6 +9,7 @@ from outreach_shop import GUIDE, Shop
 from sqlalchemy import func, insert, select
 from test_nudges import CART, WHO
 
+from bot.customers.opt_outs import OptOutSource, opt_in, opt_out
 from bot.store.contact_tables import BehaviourEvent, TagChange
 from bot.store.outreach_tables import JourneyWalk
 from bot.store.tables import Customer
@@ -71,3 +72,24 @@ async def test_a_row_that_commits_after_a_thousand_later_ones_is_heard(
     await tagged(400, WHO, "潜客")
     assert await shop.outreach.listener.tick() == 1
     assert await _walks(shop) == 1
+
+
+async def test_an_old_opt_out_is_not_heard_anew_by_the_next_process(
+    outreach_shop: Callable[..., Shop],
+) -> None:
+    """Rows shortly before the bookmark are looked at again; the customer has changed her mind."""
+    shop = outreach_shop(CART)
+    await shop.customer(WHO)
+    await shop.step()
+    async with shop.database.write() as session:
+        await opt_out(session, WHO, source=OptOutSource.API, now=shop.clock.now())
+    await shop.step(minutes=1)
+    async with shop.database.write() as session:
+        await opt_in(session, WHO, source=OptOutSource.API, now=shop.clock.now())
+    await shop.step(minutes=1)
+    await shop.behaves(WHO, "cart_left")
+    await shop.step(minutes=1)
+    again = outreach_shop(CART)
+    await again.step(minutes=1)
+    [touch] = await again.touches()
+    assert (touch.status, touch.rule) == ("planned", None)
