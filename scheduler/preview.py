@@ -199,9 +199,8 @@ def _walked(
         if now >= context.until:
             return
         hour = PlanContext(context.journeys, context.calendar, now, now + _HORIZON)
-        due = [one.enrolment for one in waiting if one.next_due and one.next_due < hour.until]
-        later = [one for one in waiting if one.next_due and one.next_due >= hour.until]
-        done = plan_chunk(hour, due, ledger, people)
+        running = [one.enrolment for one in waiting if one.next_due is not None]
+        done = plan_chunk(hour, running, ledger, people)
         yield from done.touches
-        waiting = [*later, *done.progress]
+        waiting = list(done.progress)
         now = hour.until
