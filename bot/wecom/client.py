@@ -21,7 +21,13 @@ from bot.wecom import endpoints
 from bot.wecom.answer_times import answer_by
 from bot.wecom.contact_ways import ContactWayApi
 from bot.wecom.contacts import ContactApi
-from bot.wecom.errcodes import BUSY, FREQUENCY_LIMIT, TOKEN_REJECTED, error_for
+from bot.wecom.errcodes import (
+    BUSY,
+    FREQUENCY_LIMIT,
+    TOKEN_EXPIRED,
+    TOKEN_REJECTED,
+    error_for,
+)
 from bot.wecom.group_chats import GroupChatApi
 from bot.wecom.kf import KfApi
 from bot.wecom.limits import Limiter
@@ -34,6 +40,7 @@ _TRIES = 3
 _FIRST_WAIT = 0.25
 _BLOCKED_SECONDS = 60.0
 _LEAST_BLOCKED = 1.0
+_TOKEN_SECONDS = 5.0
 
 CallObserver = Callable[[str, str, float], None]
 
@@ -135,7 +142,15 @@ class WeComClient(WeChatClient):  # type: ignore[misc]  # wechatpy has no types
         except WeComError as error:
             if error.errcode not in TOKEN_REJECTED:
                 raise
-        return await self._once(call, await self._token(rejected=token))
+        try:
+            return await self._once(call, await self._token(rejected=token))
+        except MendSettings as error:
+            if error.errcode not in TOKEN_EXPIRED:
+                raise
+            # The secret gave us this token a moment ago; a third will do, and nothing was done.
+            raise RetryLater(
+                error.message, errcode=error.errcode, api=call.api, wait_seconds=_TOKEN_SECONDS
+            ) from None
 
     async def _token(self, *, rejected: str | None = None) -> str:
         try:

@@ -13,7 +13,8 @@ from pathlib import Path
 
 from bot.errors import GiveUp, MendSettings, RetryLater, TellGuide, WeComError
 
-TOKEN_REJECTED = frozenset({40001, 40014, 42001})
+TOKEN_EXPIRED = frozenset({40014, 42001})
+TOKEN_REJECTED = TOKEN_EXPIRED | {40001}
 BUSY = frozenset({-1, 6000})
 FREQUENCY_LIMIT = 45009
 CONCURRENCY_LIMIT = 45033

@@ -63,13 +63,15 @@ async def test_fifty_calls_refused_at_once_renew_one_token(
     assert script.made("gettoken") == 2
 
 
+@pytest.mark.parametrize(("code", "error"), [(42001, RetryLater), (40001, MendSettings)])
 async def test_a_token_refused_twice_is_an_error_not_a_loop(
-    scripted: Scripted, script: Script
+    scripted: Scripted, script: Script, code: int, error: type[WeComError]
 ) -> None:
-    script.will("kf/account/list", *[42001] * 9)
-    with pytest.raises(WeComError) as caught:
+    """One that ran out is worth another try later; a secret that WeCom refuses is not."""
+    script.will("kf/account/list", *[code] * 9)
+    with pytest.raises(error) as caught:
         await read(scripted())
-    assert caught.value.errcode == 42001
+    assert caught.value.errcode == code
     assert script.made("kf/account/list") == 2
 
 
