@@ -135,6 +135,22 @@ async def test_touches_are_filtered_and_turned_page_by_page(
     assert (await browser.get("/console/outreach/touches?from=soon&cursor=")).status == 200
 
 
+async def test_a_post_is_told_to_be_unpublished_for_the_friends_of_the_guide_who_did_not(
+    shop: PagesShop, browser: Guide
+) -> None:
+    await newcomers(shop)
+    post = task(shop, kind="moment", guides={SU: True, HE: False})
+    await add(shop, post)
+    sent = {"status": "sent", "sent_at": shop.clock.now(), "task_id": post.id}
+    await add(shop, touch(shop, "day1", guides=[SU, HE], **sent))
+    seen, missed = [
+        await browser.text(f"/console/outreach/touches?who={who}&status={status}")
+        for who, status in (("wmMother1", "sent"), ("wmMother0", "asked"))
+    ]
+    assert "按计划发出" in seen and "还没有发表" not in seen
+    assert "这位客户的导购还没有发表" in missed
+
+
 async def test_a_person_decides_what_became_of_a_task(shop: PagesShop, browser: Guide) -> None:
     lost = task(shop, phase="unknown", remote_id=None, state="dead", kind="moment")
     await add(shop, lost, task(shop, guides={SU: True, HE: True}))
