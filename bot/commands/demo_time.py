@@ -105,7 +105,7 @@ class KeepUp:
     async def _busy(self) -> frozenset[Any]:
         """The tables that have work which is due or under way."""
         now = self._bot.ground.clock.now()
-        async with self._bot.ground.database.read() as session:
+        async with self._bot.ground.database.glance() as session:
             found = (await session.execute(_at_work(), {"now": now})).one()
         return frozenset(table for table, busy in zip(LEASED, found, strict=True) if busy)
 

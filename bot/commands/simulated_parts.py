@@ -47,7 +47,7 @@ _QUEUES: tuple[tuple[Part, Any], ...] = (
 async def due_now(database: Database, now: datetime) -> frozenset[Part]:
     """Asked in one statement."""
     moments = {"now": now, "soon": now + HORIZON, "before": now - _SECOND_THOUGHTS}
-    async with database.read() as session:
+    async with database.glance() as session:
         row = (await session.execute(_statement(), moments)).one()
     due = {Part(name) for name, value in row._mapping.items() if value}
     if Part.TASKS in due:

@@ -109,8 +109,8 @@ class BehaviourBook(Rounds):
     async def apply_ready(self) -> int:
         """Apply some of the events that wait no longer, oldest first; returns how many."""
         ready = select(BehaviourEvent).where(BehaviourEvent.state == BehaviourState.READY)
-        async with self._database.read() as session:
-            if not (await session.scalars(ready.limit(1))).first():
+        async with self._database.glance() as session:
+            if await session.scalar(ready.with_only_columns(BehaviourEvent.id).limit(1)) is None:
                 return 0
         async with self._database.write() as session:
             events: Sequence[BehaviourEvent] = (

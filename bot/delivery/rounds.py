@@ -76,7 +76,7 @@ class DueReads(Rounds, Generic[Row]):
     async def _claim(self) -> Sequence[Row]:
         now, table = self._clock.now(), self.table
         due = select(table).where(table.due_at <= now).order_by(table.due_at).limit(self.batch)
-        async with self._database.read() as session:
+        async with self._database.glance() as session:
             if not (await session.scalars(due.limit(1))).first():
                 return ()
         async with self._database.write() as session:

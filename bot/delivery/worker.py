@@ -131,7 +131,7 @@ class Worker(Generic[WorkRow]):
     async def _until_due(self) -> float | None:
         """Seconds until the next row can be claimed; None when there is none."""
         try:
-            async with self._database.read() as session:
+            async with self._database.glance() as session:
                 due = await next_due(session, self._table)
         except (SQLAlchemyError, OSError):
             return self._poll

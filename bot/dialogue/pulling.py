@@ -166,7 +166,7 @@ class Puller:
             )
             .with_for_update(skip_locked=True)
         )
-        async with self._database.read() as session:
+        async with self._database.glance() as session:
             if not (await session.scalars(due.with_only_columns(KfAccount.open_kfid))).all():
                 return ()
         async with self._database.write() as session:

@@ -127,7 +127,7 @@ class Dispatcher:
         """Who has anything due; nothing is written while nobody has."""
         now, everybody = self._clock.now(), sorted(Audience)
         due = [select(TouchRow.id).where(*self._is_due(one, now)).exists() for one in everybody]
-        async with self._database.read() as session:
+        async with self._database.glance() as session:
             found = (await session.execute(select(*due))).one()
         return [one for one, any_due in zip(everybody, found, strict=True) if any_due]
 

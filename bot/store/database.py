@@ -42,6 +42,7 @@ class Database:
             _prepare_sqlite(self.engine.sync_engine)
         self._sessions = self._beginning("BEGIN")
         self._writing = self._beginning("BEGIN IMMEDIATE")
+        self._glances = async_sessionmaker(self.engine, expire_on_commit=False)
         self._first_sessions, self._reserved = self._sessions, None
         if not self.is_sqlite:
             options |= {"pool_size": _RESERVED, "max_overflow": 0}
@@ -76,6 +77,12 @@ class Database:
     async def read(self, *, urgent: bool = False) -> AsyncIterator[AsyncSession]:
         """A session for reading; nothing is committed."""
         async with (self._first_sessions if urgent else self._sessions)() as session:
+            yield session
+
+    @asynccontextmanager
+    async def glance(self) -> AsyncIterator[AsyncSession]:
+        """For a single look that writes nothing: SQLite needs no transaction for it."""
+        async with self._glances() as session:
             yield session
 
     async def alone(self, session: AsyncSession, what: str) -> None:
