@@ -52,7 +52,7 @@ class Conflict:
         if self.alone.due_at != self.touch.due_at or not self.touch.status.counts:
             would = f"单独走时 {_clock(self.alone_at)} 发出"
         else:
-            would = f"单独走时用{self.alone.way.zh if self.alone.way else '别的方式'}发出"
+            would = f"单独走时用{Way.KF.zh}发出"
         if not self.taken_by:
             return f"{would}；前面的步骤推迟了，它跟着顺延"
         named = "、".join(
@@ -87,8 +87,8 @@ def find_conflicts(
     budget: Budget,
     calendar: WorkCalendar,
 ) -> dict[str, Conflict]:
-    """By id, the touches that would go out `alone` and are skipped, moved or sent another way
-    `together` with those of other journeys."""
+    """By id, the touches that would go out `alone` and are skipped, moved or kept from the
+    service window `together` with those of other journeys."""
     plan = tuple(together)
     after = {touch.id: touch for touch in plan}
     found = {}
@@ -115,7 +115,9 @@ def _takers(
 
 
 def _same(before: Touch, now: Touch) -> bool:
-    return now.status.counts and (before.due_at, before.way) == (now.due_at, now.way)
+    if not now.status.counts or before.due_at != now.due_at:
+        return False
+    return before.way is now.way or before.way is not Way.KF
 
 
 def _counts_for(other: Touch, touch: Touch) -> bool:
@@ -156,6 +158,8 @@ def _scopes(
     def in_window(other: Touch) -> bool:
         return other.way is Way.KF and other.due_at <= now.due_at
 
+    if now.status.counts and now.due_at == before.due_at:
+        return (in_window,)
     match now.rule:
         case Rule.FATIGUE_WEEK:
             return (that_week,)
@@ -169,7 +173,7 @@ def _scopes(
             return (near,)
         case Rule.PRIORITY | Rule.TOO_LATE:
             return near, that_day
-    return (in_window,) if now.due_at == before.due_at else ()
+    return ()
 
 
 def _rival(touch: Touch, journeys: Mapping[str, Journey], calendar: WorkCalendar) -> Rival:
