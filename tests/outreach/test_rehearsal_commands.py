@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import json
 from datetime import datetime
 from pathlib import Path
@@ -10,6 +11,8 @@ from typer.testing import CliRunner
 from bot.cli import app
 from bot.commands.simulate import rehearsed
 from bot.settings import Settings
+from bot.store.database import Database
+from bot.store.outreach_tables import JourneyChoice, JourneyVersion
 from scheduler.reading.loading import SHIPPED
 
 START = datetime.fromisoformat("2026-03-02T08:00:00+08:00")
@@ -61,6 +64,39 @@ def test_a_preview_beside_others_marks_them_and_says_what_they_take() -> None:
     shown = CliRunner().invoke(app, ["plan", "preview", "newcomer", "--with", "all"])
     assert "▶新朋友七天" in shown.output
     assert "最挤的情况" in shown.output
+
+
+def test_what_was_edited_in_the_console_is_listed_and_rehearsed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = f"sqlite+aiosqlite:///{tmp_path}/shop.db"
+    monkeypatch.setenv("BOT_DATABASE__URL", url)
+    assert CliRunner().invoke(app, ["db", "upgrade"]).exit_code == 0
+    text = (SHIPPED / "parcel_arrived.yml").read_text(encoding="utf-8")
+
+    async def edited() -> None:
+        database = Database(url)
+        async with database.write() as session:
+            version = {"journey": "parcel_arrived", "number": 1, "note": "", "saved_by": "li"}
+            words = text.replace("问合不合身", "问穿着怎样")
+            session.add(JourneyVersion(**version, text=words, saved_at=START))
+            session.add(
+                JourneyChoice(
+                    journey="parcel_arrived",
+                    enabled=False,
+                    version=1,
+                    changed_by="li",
+                    changed_at=START,
+                )
+            )
+        await database.close()
+
+    asyncio.run(edited())
+    assert "停用，第 1 版" in CliRunner().invoke(app, ["plan", "list"]).output
+    shown = CliRunner().invoke(app, ["plan", "preview", "parcel_arrived"])
+    assert "问穿着怎样" in shown.output, shown.output
+    beside = CliRunner().invoke(app, ["plan", "preview", "newcomer", "--with", "all"])
+    assert "问穿着怎样" not in beside.output
 
 
 def test_a_file_of_ones_own_is_rehearsed_before_it_is_put_anywhere(tmp_path: Path) -> None:

@@ -140,7 +140,10 @@ def _told(words: Wording, conflict: Conflict) -> str:
     """What other journeys did to a touch, in the page's language."""
     if words.language == "zh":
         return conflict.explanation
-    would = words("conflict.alone", time=f"{conflict.alone_at:%m-%d %H:%M}")
+    if conflict.touch.status.counts and conflict.touch.due_at == conflict.alone.due_at:
+        would = words("conflict.window")
+    else:
+        would = words("conflict.alone", time=f"{conflict.alone_at:%m-%d %H:%M}")
     if not conflict.taken_by:
         return words("conflict.follows", would=would)
     first = conflict.taken_by[0]
