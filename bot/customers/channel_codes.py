@@ -13,6 +13,7 @@ from bot.errors import GiveUp, TellGuide, UnknownOutcome, Unprocessable, WeComEr
 from bot.store.channel_tables import Channel
 from bot.wecom.client import WeComClient
 from bot.wecom.contact_ways import NO_SUCH_WAY, config_ids, way_of
+from bot.wecom.paging import pages
 
 _EARLIER = timedelta(hours=1)  # WeCom's clock and ours may differ
 _NO_SUCH_LINK = frozenset({40058, NO_SUCH_WAY})
@@ -93,28 +94,18 @@ class ChannelCodes:
 
     async def _made_since(self, start: datetime) -> AsyncIterator[str]:
         end = int((self._clock.now() + _EARLIER).timestamp())
-        cursor = ""
-        while True:
-            answer = await self._client.contact_ways.list_ways(
-                start_time=int(start.timestamp()), end_time=end, cursor=cursor
-            )
+        ask = self._client.contact_ways.list_ways
+        async for answer in pages(ask, start_time=int(start.timestamp()), end_time=end):
             for config_id in config_ids(answer):
                 yield config_id
-            cursor = str(answer.get("next_cursor") or "")
-            if not cursor:
-                return
 
     async def _find_link(self, channel: Channel) -> Code | None:
-        cursor = ""
-        while True:
-            answer = await self._client.contact_ways.list_links(cursor=cursor)
+        async for answer in pages(self._client.contact_ways.list_links):
             for link_id in answer.get("link_id_list") or []:
                 link = (await self._client.contact_ways.get_link(link_id)).get("link") or {}
                 if link.get("link_name") == link_name(channel):
                     return _link_code(channel, str(link_id), str(link.get("url") or ""))
-            cursor = str(answer.get("next_cursor") or "")
-            if not cursor:
-                return None
+        return None
 
     async def update(self, channel: Channel, users: Sequence[str]) -> None:
         """Put these guides behind the code; doing it twice changes nothing.

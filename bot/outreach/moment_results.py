@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Any
 
 from sqlalchemy import select, update
 
@@ -15,6 +13,7 @@ from bot.store.database import Database
 from bot.store.outreach_tables import OutreachTask, TouchRow, TouchState
 from bot.wecom.client import WeComClient
 from bot.wecom.moments import customers, publishers
+from bot.wecom.paging import pages
 
 _ECHO = timedelta(days=2)
 """How long likes and comments are worth asking for after the post's day."""
@@ -59,13 +58,9 @@ class MomentResults:
 
     async def _publishers(self, moment_id: str) -> dict[str, bool]:
         found: dict[str, bool] = {}
-        cursor = ""
-        while True:
-            answer = await self._client.moments.members(moment_id, cursor=cursor)
+        async for answer in pages(self._client.moments.members, moment_id):
             found |= publishers(answer)
-            cursor = str(answer.get("next_cursor") or "")
-            if not cursor:
-                return found
+        return found
 
     async def _note(self, task: OutreachTask, out: dict[str, bool], published: list[str]) -> None:
         """Keep who has published and, now and then, what customers made of it.
@@ -112,25 +107,12 @@ class MomentResults:
         moment_id = task.remote_id or ""
         reached = likes = comments = 0
         for userid in published:
-            reached += await self._count(
-                lambda cursor, who=userid: self._client.moments.reached(
-                    moment_id, who, cursor=cursor
-                )
-            )
+            async for answer in pages(self._client.moments.reached, moment_id, userid):
+                reached += len(customers(answer))
             said = await self._client.moments.comments(moment_id, userid)
             likes += len(customers(said, "like_list"))
             comments += len(customers(said, "comment_list"))
         return {REACHED: reached, LIKED: likes, COMMENTED: comments}
-
-    @staticmethod
-    async def _count(page: Callable[..., Any]) -> int:
-        total, cursor = 0, ""
-        while True:
-            answer = await page(cursor)
-            total += len(customers(answer))
-            cursor = str(answer.get("next_cursor") or "")
-            if not cursor:
-                return total
 
     async def remind(self, task: OutreachTask, times: int) -> None:
         """WeCom has no call that reminds of moments; the app itself tells the guides."""

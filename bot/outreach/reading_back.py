@@ -16,6 +16,7 @@ from bot.store.outreach_tables import CohortMember, OutreachTask, TaskKind
 from bot.wecom.client import WeComClient
 from bot.wecom.mass_sends import confirmations, deliveries, mass_sends
 from bot.wecom.moments import customers, posts, publishers
+from bot.wecom.paging import pages
 
 _SLACK = timedelta(minutes=2)
 _SLACK_REAL = timedelta(seconds=3)
@@ -62,11 +63,8 @@ class ReadBack:
         text, to_groups = text_of(task.body["parts"]), task.kind == TaskKind.GROUP_MASS_SEND
         seen: set[str] = set()
         for start, end in self._windows(called_at):
-            cursor = ""
-            while True:
-                answer = await self._client.mass_sends.tasks_between(
-                    start, end, to_groups=to_groups, cursor=cursor
-                )
+            ask = self._client.mass_sends.tasks_between
+            async for answer in pages(ask, start, end, to_groups=to_groups):
                 for one in mass_sends(answer):
                     if one.text != text or one.msgid in seen:
                         continue
@@ -74,9 +72,6 @@ class ReadBack:
                     if await self._is_free(one.msgid):
                         if await self._same_people(one.msgid, task):
                             yield one.msgid
-                cursor = str(answer.get("next_cursor") or "")
-                if not cursor:
-                    break
 
     def _windows(self, called_at: datetime) -> list[tuple[datetime, datetime]]:
         """When the task may have been made; by the machine's clock, too, beside one that was
@@ -106,9 +101,7 @@ class ReadBack:
         text, guides = text_of(task.body["parts"]), set(task.body["guides"])
         seen: set[str] = set()
         for start, end in self._windows(called_at):
-            cursor = ""
-            while True:
-                answer = await self._client.moments.posts_between(start, end, cursor=cursor)
+            async for answer in pages(self._client.moments.posts_between, start, end):
                 for one in posts(answer):
                     if not one.text.startswith(text) or one.moment_id in seen:
                         continue
@@ -119,9 +112,6 @@ class ReadBack:
                             one.moment_id, members, task
                         ):
                             yield one.moment_id
-                cursor = str(answer.get("next_cursor") or "")
-                if not cursor:
-                    break
 
     async def _same_cohort(
         self, moment_id: str, members: Collection[str], task: OutreachTask

@@ -39,6 +39,7 @@ from bot.wecom.mass_sends import (
     deliveries,
 )
 from bot.wecom.moments import job_of
+from bot.wecom.paging import pages
 from scheduler import Rule
 
 _PAGE = 50
@@ -228,15 +229,12 @@ class TaskPoller:
             await self._set(task, guides=stand)
         if not any(one.sent for one in members):
             return False, False
-        waiting, cursor = 0, ""
-        while True:
-            answer = await self._client.mass_sends.results(
-                task.remote_id or "", task.sender, cursor=cursor
-            )
+        waiting = 0
+        async for answer in pages(
+            self._client.mass_sends.results, task.remote_id or "", task.sender
+        ):
             waiting += await self._record(task, deliveries(answer))
-            cursor = str(answer.get("next_cursor") or "")
-            if not cursor:
-                return True, waiting == 0
+        return True, waiting == 0
 
     async def _record(self, task: OutreachTask, rows: Sequence[Delivery]) -> int:
         """Write how each customer fared; returns how many are still under way."""
