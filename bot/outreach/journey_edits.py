@@ -45,6 +45,22 @@ async def follow_edit(
     now: datetime,
 ) -> None:
     """Bring everybody under way in line with `new`, in the caller's transaction and turn."""
+    await take_up(session, old, new, calendar=calendar, now=now)
+    await _look_again(session, new.id, now)
+
+
+async def take_up(
+    session: AsyncSession,
+    old: Journey | None,
+    new: Journey,
+    *,
+    calendar: WorkCalendar,
+    now: datetime,
+) -> None:
+    """Bring what is planned and promised in line with `new`; doing it again does no harm.
+
+    Whoever goes by `new` from now on does it, too: until then it went on promising old words.
+    """
     if old is not None:
         gone = {step.id for step in old.steps} - {step.id for step in new.steps}
         edited = changed_steps(old, new)
@@ -52,7 +68,6 @@ async def follow_edit(
             await _recall(session, new.id, gone | edited, now)
         await _put_later(session, new, edited, calendar)
     await drop_removed(session, {new.id: new}, now=now, only=new.id)
-    await _look_again(session, new.id, now)
 
 
 async def drop_removed(

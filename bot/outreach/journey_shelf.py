@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from bot import loggers
 from bot.clock import Clock
 from bot.errors import Conflict, NotFound, SettingsError, Unprocessable
-from bot.outreach.journey_edits import drop_removed, follow_edit
+from bot.outreach.journey_edits import drop_removed, follow_edit, take_up
 from bot.outreach.journey_texts import last_number, texts_of, version_row
 from bot.outreach.planning import TURN
 from bot.outreach.plans import PERSONAL, SHIPPED_JOURNEYS, Plans, plans_of
@@ -307,6 +307,10 @@ class JourneyShelf:
             return False
         async with self._database.write() as session:
             await self._database.alone(session, TURN)
+            for name, journey in journeys.items():
+                if (old := plans.journeys.get(name)) not in (None, journey):
+                    now = self._clock.now()
+                    await take_up(session, old, journey, calendar=self.calendar, now=now)
             plans.adopt(journeys, paused)
         loggers.outreach.info("journeys changed", journeys=len(journeys), paused=len(paused))
         return True

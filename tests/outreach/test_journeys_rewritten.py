@@ -93,6 +93,21 @@ async def test_a_task_that_wecom_was_not_asked_for_yet_is_written_anew(talking: 
     assert len(mass_sends.waiting(shop.platform)) == 1
 
 
+async def test_who_hears_of_an_edit_late_takes_back_the_old_words_it_promised_since(
+    talking: Any,
+) -> None:
+    shop, shelf = await talking()
+    follow, shelf.on_change = shelf.on_change, None
+    await _saved(shelf, TALK.replace("text: 甲", "text: 甲二"))
+    shop.clock.turn(minutes=10)
+    await shop.outreach.dispatcher.tick()
+    assert await _stood(shop) == [("a", "sending", None)]
+    await follow()
+    assert await _stood(shop) == [("a", "planned", None)]
+    await _hours(shop, 2)
+    assert _heard(shop) == ["甲二"]
+
+
 async def test_a_removed_step_goes_nowhere_and_the_others_go_on(talking: Any) -> None:
     planned, shelf = await talking()
     await _saved(shelf, WITHOUT)
