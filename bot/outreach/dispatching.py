@@ -264,7 +264,7 @@ class Dispatcher:
                 await self._card(session, desk, row, step, content)
             case Way.MOMENT:
                 parts = self._words.parts(content, scripts=desk.scripts)
-                await drafts.add_moment(session, row, step, parts)
+                await drafts.add_moment(session, row, parts)
             case _:
                 sender = _sender(desk, row)
                 parts = self._words.parts(

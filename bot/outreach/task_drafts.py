@@ -72,11 +72,7 @@ class TaskDrafts:
         gathered[-1].valid_until = max(gathered[-1].valid_until, valid_until)
 
     async def add_moment(
-        self,
-        session: AsyncSession,
-        row: TouchRow,
-        step: Step,
-        parts: Sequence[Mapping[str, Any]],
+        self, session: AsyncSession, row: TouchRow, parts: Sequence[Mapping[str, Any]]
     ) -> None:
         """A moment aims at the cohort's tag and at the guides through whom members bear it."""
         tag = await session.get(CohortTag, row.subject)

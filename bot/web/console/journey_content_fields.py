@@ -170,7 +170,7 @@ def _content(old: Any, fields: Mapping[str, str], piece: Piece) -> dict[str, Any
     return content
 
 
-def with_arms(fields: Mapping[str, str], act: str, segments: Sequence[str]) -> Fields:
+def with_arms(fields: Mapping[str, str], act: str) -> Fields:
     """The fields after a press on a button: `arm.add`, `arm.drop.1`, `image.drop.c0.1..2`."""
     name, _, place = act.partition(".")
     made = dict(fields)

@@ -122,7 +122,7 @@ async def _answered(request: web.Request, sheet: Sheet) -> web.StreamResponse:
         sheet.fields["kind"] = str(sheet.step.get("kind", StepKind.NUDGE.value))
     if act == "save" and await _save(request, sheet):
         return went(request, journey_path(sheet.draft.id), "saved")
-    sheet.fields = with_arms(sheet.fields, act, segments_of(sheet.draft.entry))
+    sheet.fields = with_arms(sheet.fields, act)
     if not sheet.errors and not sheet.others:
         await _check(request, sheet)
     return await _page(request, sheet)
