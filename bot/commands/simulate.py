@@ -16,6 +16,8 @@ from bot.commands.speaking import Json, say, say_json
 from bot.settings import LoggingSettings, Settings, load_settings
 
 _START = "2026-03-02T08:00:00+08:00"
+_GARBAGE = 20_000
+"""A rehearsal makes many short-lived objects and few that stay."""
 _BY_DAY, _BY_NIGHT = timedelta(minutes=30), timedelta(minutes=90)
 
 
@@ -75,6 +77,7 @@ async def rehearsed(
         settings, customers=customers, days=days, seed=seed, start=start
     ) as shop:
         gc.freeze()
+        gc.set_threshold(_GARBAGE)
         gc.enable()
         end = start + timedelta(days=days)
         while shop.clock.now() < end:
