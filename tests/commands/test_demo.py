@@ -26,7 +26,7 @@ from bot.sandbox.meetings import newcomer, scan
 from bot.settings import NluSettings
 from bot.store.contact_tables import BehaviourEvent
 from bot.store.outreach_tables import TouchRow
-from bot.store.tables import Customer, Suggestion
+from bot.store.tables import Customer
 
 
 def _free_port() -> int:
@@ -96,15 +96,3 @@ async def test_people_ask_and_buy_by_themselves_and_the_order_system_reports_it(
     assert [one.text for one in demo.platform.timeline.of_customer(who) if one.origin == 3] == [
         "多少钱"
     ]
-
-
-async def test_workers_that_wait_are_told_when_the_clock_was_turned(demo: Demo) -> None:
-    """They look by themselves once a second; a day of the demo has forty turns of the clock."""
-    for worker in (demo.bot.events, demo.bot.bursts, demo.bot.outbox):
-        worker._poll = 600.0
-    who = demo.platform.customers()[0].external_userid
-    demo.platform.customer_writes(who, "多少钱")
-    await demo.passing.let(timedelta(minutes=20))
-    async with demo.bot.ground.database.read() as session:
-        asked = await session.scalars(select(Suggestion.external_userid))
-    assert list(asked) == [who]
