@@ -217,9 +217,8 @@ class TaskPoller:
             await self._end(task, TaskPhase.DONE, TouchState.FAILED, _LEFT_OUT)
 
     async def _read(self, task: OutreachTask) -> tuple[bool, bool]:
-        if task.kind == TaskKind.MOMENT:
-            return await self._moments.read(task)
-        return await self._read_mass_send(task)
+        moment = task.kind == TaskKind.MOMENT
+        return await (self._moments.read(task) if moment else self._read_mass_send(task))
 
     async def _read_mass_send(self, task: OutreachTask) -> tuple[bool, bool]:
         """Whether the guide has sent, and whether nothing is left to learn."""
@@ -229,15 +228,14 @@ class TaskPoller:
             await self._set(task, guides=stand)
         if not any(one.sent for one in members):
             return False, False
-        waiting = 0
         async for answer in pages(
             self._client.mass_sends.results, task.remote_id or "", task.sender
         ):
-            waiting += await self._record(task, deliveries(answer))
-        return True, waiting == 0
+            await self._record(task, deliveries(answer))
+        return True, not await self._renewals.waits(task)
 
-    async def _record(self, task: OutreachTask, rows: Sequence[Delivery]) -> int:
-        """Write how each customer fared; returns how many are still under way."""
+    async def _record(self, task: OutreachTask, rows: Sequence[Delivery]) -> None:
+        """Write how each customer fared; groups are not listed before they got it."""
         now = self._clock.now()
         ended: defaultdict[tuple[SendStatus, datetime | None], list[str]] = defaultdict(list)
         for one in rows:
@@ -257,7 +255,6 @@ class TaskPoller:
                     .values(status=state, explanation=said, sent_at=sent_at)
                     .execution_options(synchronize_session=False)
                 )
-        return len(rows) - sum(map(len, ended.values()))
 
     async def _chase(self, task: OutreachTask) -> None:
         """Nobody has confirmed yet: cancel what is late or unwanted, else remind now and then."""
@@ -324,7 +321,11 @@ class TaskPoller:
 
     async def _remind(self, task: OutreachTask, now: datetime) -> None:
         reminders = [*task.reminders, now.isoformat()]
-        await self._set(task, reminders=reminders[-10:])
+        async with self._database.write() as session:
+            known = await session.get_one(OutreachTask, task.id, with_for_update=True)
+            if known.reminders != task.reminders:
+                return  # another replica was faster
+            known.reminders = reminders[-10:]
         if task.kind == TaskKind.MOMENT:
             await self._moments.remind(task, len(reminders))
             return

@@ -46,6 +46,13 @@ class Renewals:
         waited = self._clock.now() - (task.asked_at or task.created_at)
         return Rule.OPTED_OUT in left or (bool(left) and waited >= _PATIENCE)
 
+    async def waits(self, task: OutreachTask) -> bool:
+        """Whether it is still to be learned of anybody whether they got it."""
+        states = (TouchState.ASKED, TouchState.UNKNOWN)
+        first = select(TouchRow.id).where(TouchRow.task_id == task.id, TouchRow.status.in_(states))
+        async with self._database.read() as session:
+            return await session.scalar(first.limit(1)) is not None
+
     async def part(self, task: OutreachTask) -> None:
         """Once WeCom has cancelled the task: end it for those who left, plan the rest anew."""
         now = self._clock.now()

@@ -75,3 +75,26 @@ async def test_a_group_that_changed_hands_or_broke_up_is_seen_as_it_is_on_the_da
     assert (task.sender, task.audience) == ("guide_tang", [kept])
     [gone] = await shop.touches(subject=over)
     assert (gone.status, gone.rule) == (TouchState.SKIPPED, Rule.NO_GUIDE)
+
+
+async def test_a_group_that_is_not_listed_yet_is_asked_about_again(
+    outreach_shop: Callable[..., Shop],
+) -> None:
+    """The owner has confirmed, but WeCom lists a group only once the post is there."""
+    shop = outreach_shop(WEEK % (1, "10:00"))
+    zone = shop.outreach.plans.calendar.zone
+    today = shop.clock.now().astimezone(zone).isoweekday()
+    shop = outreach_shop(WEEK % (today % 7 + 1, "10:00"))
+    await _opened(shop, "妈妈群")
+    while not (waiting := mass_sends.waiting(shop.platform)):
+        await shop.step(hours=1)
+    mass_sends.confirm(shop.platform, waiting[0][0])
+    status = "UPDATE mass_targets SET status = ?"
+    shop.platform.store.run(status, mass_sends.WAITING)
+    await shop.step(minutes=20)
+    assert [one.status for one in await shop.touches()] == [TouchState.ASKED]
+    shop.platform.store.run(status, mass_sends.SENT)
+    for _ in range(2):
+        await shop.step(minutes=20)
+    assert [one.status for one in await shop.touches()] == [TouchState.SENT]
+    assert [one.phase for one in await shop.tasks()] == [TaskPhase.DONE]

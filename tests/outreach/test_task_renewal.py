@@ -143,3 +143,16 @@ async def test_what_the_guide_confirmed_meanwhile_is_not_asked_again(
     assert _received(shop) == [1, 1, 1]
     assert len(await shop.tasks()) == 1
     assert {status for status, _ in (await _ends(shop)).values()} == {TouchState.SENT}
+
+
+async def test_two_replicas_that_look_at_one_task_remind_once(
+    outreach_shop: Callable[..., Shop],
+) -> None:
+    shop = outreach_shop(NEWS)
+    await _asked(shop)
+    await shop.step(minutes=1)
+    [mine], [theirs] = await shop.tasks(), await shop.tasks()
+    for task in (mine, theirs):
+        await shop.outreach.poller.remind(task)
+    asked = [call.api for call in shop.platform.calls]
+    assert asked.count("externalcontact/remind_groupmsg_send") == 1
