@@ -53,6 +53,8 @@ from scheduler.enrolling import begin
 _OLD_NEWS = timedelta(days=3)
 """What happened longer ago begins nothing: its hour has passed."""
 _SLACK = timedelta(seconds=30)
+_LATE, _LATE_REAL = timedelta(minutes=10), timedelta(seconds=30)
+"""No transaction takes so long: what happened earlier was heard with the bookmark."""
 _FIRST = "outreach:since"
 _PARTING = (SignalKind.OPTED_OUT, SignalKind.UNFRIENDED)
 _CREDITS = {SignalKind.REPLIED: REPLIED, SignalKind.BOUGHT: BOUGHT}
@@ -138,9 +140,17 @@ class Listener:
         async with self._database.write() as session:
             await self._database.alone(session, TURN)
             marks = await self._marks(session, streams, hold=True)
-            pages = {one: await one.read(session, _position(marks, one)) for one in streams}
-            await self._hear(session, [each for page in pages.values() for each in page.found])
             now = self._clock.now()
+            late = max(_LATE, as_real(self._clock, _LATE_REAL))
+            pages = {
+                one: await one.read(
+                    session,
+                    _position(marks, one),
+                    heard=(marks[_mark(one)].at if _mark(one) in marks else now) - late,
+                )
+                for one in streams
+            }
+            await self._hear(session, [each for page in pages.values() for each in page.found])
             for stream, page in pages.items():
                 mark = marks.get(_mark(stream)) or Bookmark(name=_mark(stream))
                 mark.position, mark.at = page.after, now

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections import OrderedDict
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 
@@ -58,15 +58,26 @@ class Stream(ABC):
     def __init__(self) -> None:
         self._seen: OrderedDict[Any, None] = OrderedDict()
         self._quiet: Any = None
+        self._old: set[Any] | None = None
 
-    async def read(self, session: AsyncSession, position: str) -> Reading:
-        """What is new since `position`; rows that were heard before are not loaded again."""
+    async def read(self, session: AsyncSession, position: str, *, heard: datetime) -> Reading:
+        """What is new since `position`; rows that were heard before are not loaded again.
+
+        What this process finds before `position` at its first look, and what happened before
+        `heard`, another process has heard: it begins nothing a second time.
+        """
         keys = await self.keys(session, position)
+        if self._old is None:
+            self._old = {row[0] for row in keys if self.is_before(row, position)}
         unheard = [row for row in keys if row[0] not in self._seen]
         page = unheard[:_PAGE]
         new = [row[0] for row in page]
         rows = (await session.execute(self.rows(new))).all() if new else []
-        found = [one for row in rows for one in await self.meaning(session, row)]
+        found: list[Happening] = []
+        for row in rows:
+            for one in await self.meaning(session, row):
+                again = row[0] in self._old and one.at < heard
+                found.append(replace(one, starts=(), journey=None) if again else one)
         after = self.after(page[-1], position) if page else position
         return Reading(found, after, new, more=len(unheard) >= _PAGE)
 
@@ -114,6 +125,10 @@ class Stream(ABC):
     @abstractmethod
     async def meaning(self, session: AsyncSession, row: Any) -> Sequence[Happening]: ...
 
+    def is_before(self, row: Any, position: str) -> bool:
+        """Whether this row of `keys` lies before the bookmark for certain."""
+        return False
+
     def after(self, row: Any, position: str) -> str:
         return str(max(int(row[0]), int(position or 0)))
 
@@ -140,6 +155,9 @@ class _ById(Stream):
 
     def rows(self, keys: Sequence[Any]) -> Any:
         return self.columns().where(self.table.id.in_(keys)).order_by(self.table.id)
+
+    def is_before(self, row: Any, position: str) -> bool:
+        return int(row[0]) <= int(position or 0)
 
     def columns(self) -> Any:
         return select(self.table.id, self.table)

@@ -93,3 +93,28 @@ async def test_an_old_opt_out_is_not_heard_anew_by_the_next_process(
     await again.step(minutes=1)
     [touch] = await again.touches()
     assert (touch.status, touch.rule) == ("planned", None)
+
+
+async def test_what_began_nothing_in_its_time_begins_nothing_at_the_next_start(
+    outreach_shop: Callable[..., Shop],
+) -> None:
+    text = TAGGED.replace("exits: [replied, bought]", "repeat: true")
+    shop = outreach_shop(text)
+    await shop.customer(WHO)
+    await shop.step()
+    for _ in range(2):
+        now = shop.clock.now()
+        tag = {"userid": GUIDE, "tag_id": "et1", "name": "潜客", "added": True, "cause": "guide"}
+        await shop.add(TagChange(external_userid=WHO, at=now, **tag))
+        await shop.outreach.listener.tick()
+        shop.clock.turn(minutes=30)
+    await shop.customer("wmOther")
+    tag = tag | {"name": "别的"}
+    await shop.add(TagChange(external_userid="wmOther", at=shop.clock.now(), **tag))
+    for _ in range(4):
+        await shop.step(hours=1)
+    before = len(await shop.touches())
+    again = outreach_shop(text)
+    for _ in range(3):
+        await again.step(hours=1)
+    assert (before, len(await again.touches())) == (1, 1)
