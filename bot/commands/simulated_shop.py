@@ -17,6 +17,7 @@ from aiohttp import web
 from pydantic import SecretStr
 
 from bot.clock import ManualClock
+from bot.commands.inline_sqlite import inline_connections
 from bot.commands.simulated_parts import PROMISED, Part, due_now
 from bot.commands.simulated_people import Crowd, people_of
 from bot.customers.corp_tags import TagBook
@@ -200,7 +201,8 @@ async def simulated_shop(
             }
         )
         settings = given.model_copy(update={"wecom": wecom, "outreach": outreach})
-        database = Database(f"sqlite+aiosqlite:///{folder / 'rehearsal.db'}", inline=True)
+        file = folder / "rehearsal.db"
+        database = Database(f"sqlite+aiosqlite:///{file}", connect=inline_connections(file))
         stack.push_async_callback(database.close)
         await upgrade(database)
         http = await stack.enter_async_context(aiohttp.ClientSession())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,6 @@ from sqlalchemy.pool import AsyncAdaptedQueuePool
 
 from bot.errors import StoreError
 from bot.file_faults import file_fault
-from bot.store.sqlite_driver import connections
 
 _RESERVED = 4
 _BEGIN = "begin"
@@ -26,8 +25,8 @@ _BEGIN = "begin"
 class Database:
     """Opens transactions; `write` ones are serialised on SQLite, which has one writer."""
 
-    def __init__(self, url: str, *, inline: bool = False) -> None:
-        """Work on SQLite done `inline` blocks the loop: for whoever has nobody else to serve."""
+    def __init__(self, url: str, *, connect: Callable[[], Any] | None = None) -> None:
+        """`connect` opens the driver's connections in another way than by the URL."""
         self.url = make_url(url)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         if self.is_sqlite and self.url.database:
@@ -35,8 +34,8 @@ class Database:
         options: dict[str, Any] = {"poolclass": AsyncAdaptedQueuePool, "pool_size": 5}
         if not self.is_sqlite:
             options |= {"pool_size": 10, "max_overflow": 10, "pool_pre_ping": True}
-        else:
-            options["async_creator"] = connections(self.url, inline=inline)
+        if connect is not None:
+            options["async_creator"] = connect
         self.engine = create_async_engine(self.url, **options)
         if self.is_sqlite:
             _prepare_sqlite(self.engine.sync_engine)
@@ -157,8 +156,7 @@ def _prepare_sqlite(engine: Any) -> None:
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
         if (how := connection.get_execution_options().get(_BEGIN)) is not None:
-            driver: Any = connection.connection.driver_connection
-            driver.begin(how)
+            connection.exec_driver_sql(how)
 
     @event.listens_for(engine, "connect")
     def _pragmas(connection: Any, _record: object) -> None:

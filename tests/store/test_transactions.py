@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -10,6 +10,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from bot.commands.inline_sqlite import inline_connections
 from bot.store.database import Database
 
 _PUT = text("INSERT INTO words VALUES (:word)")
@@ -19,7 +20,8 @@ _PUT = text("INSERT INTO words VALUES (:word)")
 async def words(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Database]:
     """A table of words, by both kinds of connections."""
     file = tmp_path / "words.db"
-    database = Database(f"sqlite+aiosqlite:///{file}", inline=request.param == "inline")
+    inline = inline_connections(file) if request.param == "inline" else None
+    database = Database(f"sqlite+aiosqlite:///{file}", connect=inline)
     async with database.write() as session:
         await session.execute(text("CREATE TABLE words (word TEXT NOT NULL)"))
     yield database
@@ -91,23 +93,3 @@ async def test_whoever_is_cancelled_at_any_step_leaves_nothing_open(words: Datab
         found = await said(session)
     assert found.count("whole") == 2
     assert {found.count(word) for word in found} == {2}
-
-
-async def test_a_statement_is_one_errand(words: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    import aiosqlite
-
-    from bot.store import sqlite_driver
-
-    errands: list[object] = []
-    for kind in (aiosqlite.Connection, sqlite_driver._InlineConnection):
-        usual: Callable[..., object] = kind._execute
-
-        def counted(self: object, *args: object, _usual: Callable[..., object] = usual) -> object:
-            errands.append(args[0])
-            return _usual(self, *args)
-
-        monkeypatch.setattr(kind, "_execute", counted)
-    async with words.read() as session:
-        await said(session)
-        await said(session)
-    assert len(errands) == 3  # with the end of the transaction
