@@ -169,10 +169,8 @@ def _scopes(
             return (posts,)
         case Rule.MASS_QUOTA:
             return (mass,)
-        case Rule.GAP:
-            return (near,)
-        case Rule.PRIORITY | Rule.TOO_LATE:
-            return near, that_day
+        case Rule.GAP | Rule.PRIORITY | Rule.TOO_LATE:
+            return near, that_day  # room kept for a later step is wider than the gap
     return ()
 
 
