@@ -14,19 +14,21 @@ from sqlalchemy import Select, bindparam, or_, select
 from bot.app import Bot
 from bot.clock import RunningClock
 from bot.commands.simulated_parts import PROMISED, Part, due_now
+from bot.customers.parked import BehaviourState
 from bot.errors import BotError
 from bot.outreach.outreach import Outreach
 from bot.sandbox import Platform
 from bot.store.channel_tables import Greeting, GuideNotice
 from bot.store.claims import LEASED
 from bot.store.columns import UtcDateTime
-from bot.store.contact_tables import TagJob
+from bot.store.contact_tables import BehaviourEvent, TagJob
 from bot.store.outreach_tables import OutreachTask
 from bot.store.tables import Burst, InboxEvent, KfAccount, Outbound, WorkState
 
 _PATIENCE = 4.0
 _LOOK, _LONGEST_LOOK = 0.01, 0.05
 _UPKEEP = timedelta(hours=3)
+_BUSY: tuple[Any, ...] = (*LEASED, BehaviourEvent)
 
 
 class SandboxClock(RunningClock):
@@ -56,6 +58,7 @@ class KeepUp:
             Burst: bot.bursts,
             Outbound: bot.outbox,
             TagJob: bot.contacts.tag_jobs,
+            BehaviourEvent: bot.contacts.behaviour,
             Greeting: bot.welcomes.greetings,
             GuideNotice: bot.welcomes.notices,
             **({OutreachTask: bot.outreach.tasks} if bot.outreach else {}),
@@ -107,7 +110,7 @@ class KeepUp:
         now = self._bot.ground.clock.now()
         async with self._bot.ground.database.glance() as session:
             found = (await session.execute(_at_work(), {"now": now})).one()
-        return frozenset(table for table, busy in zip(LEASED, found, strict=True) if busy)
+        return frozenset(table for table, busy in zip(_BUSY, found, strict=True) if busy)
 
 
 async def _tried(job: Callable[[], Awaitable[Any]]) -> Any:
@@ -120,12 +123,14 @@ async def _tried(job: Callable[[], Awaitable[Any]]) -> Any:
 def _at_work() -> Select[*tuple[Any, ...]]:
     """Written once: it is asked at every look."""
     now = bindparam("now", type_=UtcDateTime())
-    return select(*(select(1).where(_works(table, now)).exists() for table in LEASED))
+    return select(*(select(1).where(_works(table, now)).exists() for table in _BUSY))
 
 
 def _works(table: Any, now: Any) -> Any:
     if table is KfAccount:
         return or_(KfAccount.wanted > KfAccount.served, KfAccount.leased_until > now)
+    if table is BehaviourEvent:
+        return BehaviourEvent.state == BehaviourState.READY
     if not hasattr(table, "due_at"):
         return table.leased_until > now
     return (table.state == WorkState.READY) & or_(table.due_at <= now, table.leased_until > now)
