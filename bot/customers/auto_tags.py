@@ -80,6 +80,7 @@ class AutoTagger:
             return
         now = self._clock.now()
         async with self._database.write() as session:
+            await self._database.alone(session, _SWEEP)
             mark = await session.get(Bookmark, _SWEEP)
             if mark is None:
                 session.add(Bookmark(name=_SWEEP, at=now))

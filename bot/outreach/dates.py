@@ -68,6 +68,7 @@ class DateBook:
                     pass
         if last != today.isoformat():
             async with self._database.write() as session:
+                await self._database.alone(session, TURN)
                 mark = Bookmark(name=_MARK, position=today.isoformat(), at=self._clock.now())
                 await session.merge(mark)
 
