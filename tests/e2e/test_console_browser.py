@@ -128,6 +128,7 @@ async def test_keys_move_send_and_turn_down(shop: Shop, server: TestServer, chro
     assert len(await sent_texts(shop)) == 1
 
 
+@pytest.mark.long
 async def test_draft_survives_a_look_at_another_customer_and_changes_around_it(
     shop: Shop, server: TestServer, chromium: Any
 ) -> None:
@@ -153,6 +154,7 @@ async def test_draft_survives_a_look_at_another_customer_and_changes_around_it(
         assert "太长了" in await page.inner_text("#bytes")
 
 
+@pytest.mark.long
 async def test_guide_sees_at_once_that_somebody_else_answered(
     shop: Shop, server: TestServer, chromium: Any
 ) -> None:
@@ -166,6 +168,7 @@ async def test_guide_sees_at_once_that_somebody_else_answered(
         assert await page.query_selector("#approve") is None
 
 
+@pytest.mark.long
 async def test_lost_connection_is_said_and_found_again(
     shop: Shop, server: TestServer, chromium: Any
 ) -> None:

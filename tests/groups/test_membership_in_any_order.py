@@ -97,6 +97,7 @@ def fresh(empty_file: Path, tmp_path: Path) -> Any:
     return database
 
 
+@pytest.mark.long
 @given(case=happenings())
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 async def test_members_and_history_come_right(

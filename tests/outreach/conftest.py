@@ -17,11 +17,15 @@ from outreach_shop import shelf_of as shelf_of
 
 _DAYS = frozenset(
     {
+        "test_calendar_view",
         "test_group_posts",
         "test_journeys_rewritten",
         "test_mass_sends",
+        "test_missed_days",
         "test_moments",
+        "test_nudges",
         "test_outages",
+        "test_standing_cohorts",
         "test_tags_of_newcomers",
         "test_task_troubles",
     }
