@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
@@ -176,7 +177,7 @@ class Listener:
             who: {walk.journey: walk for walk in many}
             for who, many in (await walks_of(session, Audience.CUSTOMER, ids)).items()
         }
-        known = await _with_promised_tags(session, await people(session, ids))
+        known = await known_people(session, ids)
         changed: dict[tuple[str, str], Enrolment] = {}
         for one in found:
             if (person := known.get(one.who)) is not None:
@@ -295,24 +296,25 @@ def _starts(journey: Journey, start: Occurrence) -> bool:
     )
 
 
-async def _with_promised_tags(
-    session: AsyncSession, known: Mapping[str, Customer]
-) -> dict[str, Customer]:
-    """Tags that a channel promises tell the segment, too, before WeCom knows them.
+async def known_people(session: AsyncSession, ids: Collection[str]) -> dict[str, Customer]:
+    """Those customers who are known; tags that a channel promises them count as borne.
 
     Even before they are promised: the greeting that does so may come after the news of a friend.
+    Read in the order in which a tag travels, from greeting to promise to customer: transactions
+    of other replicas end between two statements, and what moves on meanwhile is met once more.
     """
-    promised = select(TagJob.external_userid, TagJob.names).where(
-        TagJob.external_userid.in_(sorted(known)), TagJob.state == WorkState.READY
-    )
+    wanted = sorted(ids)
     coming = (
         select(Greeting.external_userid, Channel.tags)
         .join(Channel, Channel.state == Greeting.channel_state)
-        .where(Greeting.external_userid.in_(sorted(known)), Greeting.state == WorkState.READY)
+        .where(Greeting.external_userid.in_(wanted), Greeting.state == WorkState.READY)
     )
-    people = dict(known)
-    for wanted in (promised, coming):
-        for who, names in await session.execute(wanted):
-            person = people[who]
-            people[who] = replace(person, tags=person.tags | {str(name) for name in names})
-    return people
+    promised = select(TagJob.external_userid, TagJob.names).where(
+        TagJob.external_userid.in_(wanted), TagJob.state == WorkState.READY
+    )
+    tags: defaultdict[str, set[str]] = defaultdict(set)
+    for source in (coming, promised):
+        for who, names in await session.execute(source):
+            tags[who].update(map(str, names))
+    known = await people(session, ids)
+    return {who: replace(one, tags=one.tags | tags[who]) for who, one in known.items()}
