@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import aliased
 
 from bot import loggers
 from bot.clock import Clock
@@ -16,6 +17,7 @@ from bot.customers.corp_tags import TagBook
 from bot.customers.tagging import want_tags
 from bot.errors import GiveUp, WeComError
 from bot.outreach.cohort_mending import CohortMending
+from bot.outreach.journeys_away import AWAY, end_walk, journeys_away, tags_left_behind
 from bot.outreach.people import has_left
 from bot.outreach.plans import Plans
 from bot.outreach.walks import save_walks, walks_of
@@ -114,7 +116,10 @@ class CohortBook:
         name = tag_name(journey, cohort)
         group = journey.cohort.tag_group if journey.cohort else "朋友圈批次"
         row = {"cohort": cohort.key, "journey": journey.id, "name": name, "group_name": group}
-        await insert_new(session, CohortTag, [row], unique=["cohort"], returning=CohortTag.cohort)
+        if not await insert_new(
+            session, CohortTag, [row], unique=["cohort"], returning=CohortTag.cohort
+        ):
+            await _wanted_again(session, cohort.key)
         job = await want_tags(
             session,
             userid,
@@ -226,10 +231,22 @@ class CohortBook:
         known = [one for several in walks.values() for one in several]
         for one in retired(journeys.values(), known, today, self._plans.calendar)[:_SOME]:
             await self._delete(tags[one.subject], now)
+        await self._retire_left_behind(now)
+
+    async def _retire_left_behind(self, now: datetime) -> None:
+        away = await journeys_away(self._database, self._plans.journeys, now)
+        gone = [journey for journey, since in away.items() if now - since >= AWAY]
+        if not gone:
+            return
+        async with self._database.read() as session:
+            tags = await tags_left_behind(session, gone, limit=_SOME)
+        for row in tags:
+            await self._delete(row, now)
 
     async def _delete(self, row: CohortTag, now: datetime) -> None:
         async with self._database.read() as session:
-            tag_ids = await _tag_ids(session, [row.cohort])
+            shared = await _is_shared(session, row)
+            tag_ids = [] if shared else await _tag_ids(session, [row.cohort])
         for tag_id in tag_ids:
             try:
                 await self._tags.delete(tag_id, perhaps_ours=True)
@@ -247,6 +264,27 @@ class CohortBook:
                 .where(CohortMember.cohort == row.cohort, CohortMember.left_at.is_(None))
                 .values(left_at=now)
             )
+            if row.journey not in self._plans.journeys:
+                await end_walk(session, row.cohort)
+
+
+async def _wanted_again(session: AsyncSession, cohort: str) -> None:
+    """A tag deleted while its journey was away is made anew, and retires again one day."""
+    await session.execute(
+        update(CohortTag)
+        .where(CohortTag.cohort == cohort, CohortTag.retired_at.is_not(None))
+        .values(retired_at=None)
+        .execution_options(synchronize_session=False)
+    )
+
+
+async def _is_shared(session: AsyncSession, row: CohortTag) -> bool:
+    """Whether a cohort of another journey goes by the same tag: one copied under another id."""
+    other = aliased(CohortTag)
+    found = select(other.cohort).where(
+        other.name == row.name, other.cohort != row.cohort, other.retired_at.is_(None)
+    )
+    return await session.scalar(found.limit(1)) is not None
 
 
 async def _dropped(session: AsyncSession, tag_job: int | None, now: datetime) -> bool:
