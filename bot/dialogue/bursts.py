@@ -8,16 +8,18 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot import loggers
 from bot.clock import Clock
 from bot.customers.funnel import Funnel
 from bot.customers.hearing import take_to_heart
+from bot.customers.same_person import lock_customer
 from bot.customers.stages import move_stage
 from bot.dialogue.decisions import send_decided
 from bot.dialogue.library import Library
 from bot.dialogue.outcomes import credit_last_script, recently_sent
-from bot.dialogue.policy import TAKEN_OVER, Case, Decision, Policy
+from bot.dialogue.policy import OPTED_OUT, TAKEN_OVER, Case, Decision, Policy
 from bot.dialogue.teaching import Doubt, note_doubt
 from bot.settings import Settings
 from bot.store.claims import settle
@@ -203,8 +205,8 @@ class BurstHandler:
                 session, who, said_at=heard.messages[0].sent_at, advanced=advanced
             )
             conversation = await session.get_one(Conversation, heard.conversation.id)
-            if answer.decision.send and conversation.held_since is not None:
-                answer = replace(answer, decision=TAKEN_OVER)  # while we were thinking
+            if answer.decision.send and (no := await _called_off(session, who, conversation)):
+                answer = replace(answer, decision=no)  # while we were thinking
             if answer.decision.hold:
                 conversation.held_since = conversation.held_since or now
                 conversation.held_because = answer.decision.hold
@@ -239,6 +241,17 @@ class BurstHandler:
     async def _drop(self, burst: Burst) -> None:
         async with self._database.write() as session:
             await settle(session, burst, now=self._clock.now(), state=WorkState.DONE)
+
+
+async def _called_off(
+    session: AsyncSession, who: str, conversation: Conversation
+) -> Decision | None:
+    """Why nothing goes by itself any more; whoever opts out from now on withdraws what does."""
+    if conversation.held_since is not None:
+        return TAKEN_OVER
+    await lock_customer(session, who)
+    opted_out = select(Customer.opted_out_at).where(Customer.external_userid == who)
+    return OPTED_OUT if await session.scalar(opted_out) is not None else None
 
 
 _OCCASIONS = {

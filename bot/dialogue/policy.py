@@ -24,6 +24,7 @@ class Decision:
 
 
 TAKEN_OVER = Decision(send=False, reason="会话已转人工，恢复前不自动回复")
+OPTED_OUT = Decision(send=False, reason="客户已退订，不自动回复")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +68,7 @@ class Policy:
         if case.held:
             return TAKEN_OVER.reason
         if case.opted_out:
-            return "客户已退订，不自动回复"
+            return OPTED_OUT.reason
         if case.now - case.said_at > timedelta(minutes=settings.stale_minutes):
             return f"消息已超过 {settings.stale_minutes} 分钟，请人工确认"
         if said.intent == OUT_OF_SCOPE or said.intent not in settings.auto_intents:

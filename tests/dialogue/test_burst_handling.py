@@ -8,10 +8,13 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from meanwhile import Meanwhile
+from meanwhile import meanwhile as meanwhile
 from sqlalchemy import select, update
 
 from bot.clock import ManualClock
 from bot.customers.funnel import load_funnel
+from bot.customers.opt_outs import OptOutSource, opt_out
 from bot.dialogue.bursts import BurstHandler
 from bot.dialogue.conversations import Conversations
 from bot.dialogue.library import Library
@@ -225,6 +228,38 @@ async def test_a_greeting_goes_by_itself_where_that_is_allowed(alone: Talk) -> N
     assert (suggestion.status, suggestion.decided_by) == (SuggestionStatus.APPROVED, "policy")
     (send,) = await alone.all(Outbound)
     assert (send.text, send.suggestion_id) == ("在的", suggestion.id)
+
+
+async def test_whoever_opts_out_while_we_think_is_not_answered_by_itself(alone: Talk) -> None:
+    async def opts_out() -> None:
+        async with alone.database.write() as session:
+            await opt_out(session, "wmA", source=OptOutSource.GUIDE, now=alone.clock.now())
+
+    await alone.hear("在吗")
+    assert len(await alone.all(Outbound)) == 1
+    alone.engine.meanwhile = opts_out
+    suggestion = await alone.hear("在吗")
+    assert (suggestion.status, suggestion.policy) == ("pending", "客户已退订，不自动回复")
+    assert [one.state for one in await alone.all(Outbound)] == [WorkState.FAILED]
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("database", ["postgres"], indirect=True)
+@pytest.mark.parametrize("words", ["FROM conversation", "INSERT INTO suggestion"])
+async def test_an_opt_out_between_look_and_promise_withdraws_the_reply(
+    database: Database, clock: ManualClock, meanwhile: Meanwhile, words: str
+) -> None:
+    async def opts_out(replica: Database) -> None:
+        async with replica.write() as session:
+            await opt_out(session, "wmA", source=OptOutSource.API, now=clock.now())
+
+    talk = await talking(database, clock, auto_send=True, auto_intents=["greet"])
+    await talk.say("在吗")
+    burst = await talk.take()
+    meanwhile.after(database, words, opts_out)
+    await talk.handler.handle(burst)
+    meanwhile.end()
+    assert {one.state for one in await talk.all(Outbound)} <= {WorkState.FAILED}
 
 
 async def test_whoever_wants_a_person_is_held_until_released(alone: Talk) -> None:
