@@ -13,7 +13,7 @@ from bot.clock import Clock
 from bot.customers.follows import FollowState
 from bot.customers.tag_facts import facts_of
 from bot.customers.tag_rules import Facts, TagRule, TagRules, why
-from bot.customers.tagging import want_tags
+from bot.customers.tagging import BY_RULE, want_tags
 from bot.store.contact_tables import (
     Bookmark,
     CorpTag,
@@ -119,15 +119,15 @@ class AutoTagger:
 
     async def _apply(self, session: AsyncSession, ids: Sequence[str], now: datetime) -> None:
         facts = await facts_of(session, ids, now=now, labels=self._labels)
-        borne = await _borne(session, ids)
         waiting = await _waiting(session, ids)
+        borne = await _borne(session, ids)
         guides = await _guides(session, ids)
         for who, known in facts.items():
             for rule in self._rules.active:
                 reason = why(rule, known)
                 for userid in guides.get(who, ()):
                     tag_id = borne.get((who, userid, rule.group, rule.tag))
-                    if (who, userid, f"rule:{rule.id}") in waiting:
+                    if (who, userid, f"{BY_RULE}{rule.id}") in waiting:
                         continue
                     if reason is not None and tag_id is None:
                         await want_tags(
@@ -136,7 +136,7 @@ class AutoTagger:
                             who,
                             names=[rule.tag],
                             group=rule.group,
-                            cause=f"rule:{rule.id}",
+                            cause=f"{BY_RULE}{rule.id}",
                             because=f"{rule.name}：{reason}",
                             now=now,
                         )
@@ -146,7 +146,7 @@ class AutoTagger:
                             userid,
                             who,
                             remove=[tag_id],
-                            cause=f"rule:{rule.id}",
+                            cause=f"{BY_RULE}{rule.id}",
                             because=f"{rule.name}：条件不再满足",
                             now=now,
                         )

@@ -175,7 +175,7 @@ async def _who(session: AsyncSession, event: BehaviourEvent) -> Customer | None:
             select(Customer)
             .where(or_(*ids))
             .order_by(Customer.first_seen_at, Customer.external_userid)
-            .with_for_update()
+            .with_for_update(key_share=True)
             .execution_options(populate_existing=True)
         )
     ).all()

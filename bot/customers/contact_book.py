@@ -98,7 +98,7 @@ class _Page:
     async def _customers(self) -> None:
         known = await self._known_customers()
         new = [one for who, one in self._contacts.items() if who not in known]
-        await self._insert_customers(new)
+        await self._insert_customers(await self._without_just_erased(new))
         changed = [
             values
             for who, one in self._contacts.items()
@@ -109,6 +109,15 @@ class _Page:
             self._stored.customers.changed += len(changed)
             await unpark(self._session, unionids=[one["unionid"] for one in changed])
         await self._cards()
+
+    async def _without_just_erased(self, contacts: Sequence[Contact]) -> Sequence[Contact]:
+        """Whoever is known is locked by now; who is not may have been erased meanwhile."""
+        erased = await erased_among(self._session, {one.external_userid for one in contacts})
+        if not erased:
+            return contacts
+        self._pairs = {key: pair for key, pair in self._pairs.items() if key[1] not in erased}
+        self._contacts = {who: one for who, one in self._contacts.items() if who not in erased}
+        return [one for one in contacts if one.external_userid not in erased]
 
     async def _known_customers(self) -> dict[str, Any]:
         """Locked in the order of their ids, so that no two pages wait for each other."""
@@ -122,7 +131,7 @@ class _Page:
             )
             .where(Customer.external_userid.in_(self._contacts))
             .order_by(Customer.external_userid)
-            .with_for_update()
+            .with_for_update(key_share=True)
         )
         return {row.external_userid: row for row in rows.all()}
 

@@ -93,21 +93,21 @@ def _note(
 
 
 async def _withdraw(session: AsyncSession, people: list[str], now: datetime) -> None:
+    """What no worker has begun to send; the row itself is asked, for one may take it meanwhile."""
     automatic = (
         select(Outbound.id)
         .join(Conversation, Conversation.id == Outbound.conversation_id)
         .join(Suggestion, Suggestion.id == Outbound.suggestion_id)
+        .where(Conversation.external_userid.in_(people), Suggestion.decided_by == _BY_POLICY)
+    )
+    await session.execute(
+        update(Outbound)
         .where(
-            Conversation.external_userid.in_(people),
-            Suggestion.decided_by == _BY_POLICY,
+            Outbound.id.in_(automatic),
             Outbound.state == WorkState.READY,
             Outbound.leased_until.is_(None),
             Outbound.attempts == 0,
         )
-    )
-    await session.execute(
-        update(Outbound)
-        .where(Outbound.id.in_(automatic))
         .values(state=WorkState.FAILED, error=REASON, finished_at=now)
         .execution_options(synchronize_session=False)
     )

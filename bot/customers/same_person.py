@@ -31,10 +31,13 @@ async def lock_customer(session: AsyncSession, external_userid: str) -> None:
 
 
 async def lock_customers(session: AsyncSession, ids: Collection[str]) -> None:
-    """All of them in the order of their ids, so that no two wait for each other."""
+    """All of them in the order of their ids, so that no two wait for each other.
+
+    Rows that refer to a customer may be added meanwhile.
+    """
     await session.execute(
         select(Customer.external_userid)
         .where(Customer.external_userid.in_(sorted(ids)))
         .order_by(Customer.external_userid)
-        .with_for_update()
+        .with_for_update(key_share=True)
     )

@@ -146,6 +146,7 @@ class ShopGreetings:
         given = edit.model_dump(exclude_unset=True)
         self._check(given)
         async with self.database.write() as session:
+            await self.database.alone(session, "shop greeting")
             row = await _newest(session)
             words = (dict(row.words) if row else {}) | given
             words = {name: value for name, value in words.items() if value is not None}

@@ -12,6 +12,7 @@ from bot.customers import sync_runs
 from bot.customers.sync_journey import Journey, SyncReport, Tools
 from bot.customers.sync_runs import Progress, RunState
 from bot.errors import BotError, Conflict
+from bot.store.contact_tables import SyncRun
 
 _AGAIN_AFTER = timedelta(hours=1)
 
@@ -78,6 +79,9 @@ class Synchroniser:
 
     async def run(self) -> SyncReport:
         """Sync everything. Raises what stopped it; the next call goes on from there."""
+        return await Journey(self._tools, await self._begin()).complete()
+
+    async def _begin(self) -> SyncRun:
         async with self._database.write() as session:
-            run = await sync_runs.begin(session, by=self._name, now=self._clock.now())
-        return await Journey(self._tools, run).complete()
+            await self._database.alone(session, "sync of contacts")
+            return await sync_runs.begin(session, by=self._name, now=self._clock.now())

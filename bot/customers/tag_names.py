@@ -40,7 +40,7 @@ async def _refresh(session: AsyncSession, ids: list[str]) -> None:
         select(Customer.external_userid, Customer.tags)
         .where(Customer.external_userid.in_(ids))
         .order_by(Customer.external_userid)
-        .with_for_update()
+        .with_for_update(key_share=True)
     )
     before: dict[str, list[str]] = {row.external_userid: row.tags for row in bearers}
     rows = await session.execute(

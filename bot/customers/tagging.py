@@ -14,6 +14,7 @@ from bot.clock import Clock
 from bot.customers.corp_tags import TagBook
 from bot.customers.follows import OPEN, FollowState
 from bot.customers.same_person import lock_customer
+from bot.customers.tag_checks import want_check
 from bot.customers.tag_names import refresh_tag_names
 from bot.customers.tag_rows import note_tag_changes, write_tags
 from bot.errors import GiveUp, NotFound, RetryLater, TellGuide
@@ -24,6 +25,7 @@ from bot.store.tables import WorkState
 from bot.wecom.client import WeComClient
 
 DEFAULT_GROUP = "机器人"
+BY_RULE = "rule:"
 _UNTIL_CONFIRMED = 900.0
 
 
@@ -103,13 +105,16 @@ def _lane(userid: str, external_userid: str) -> str:
 async def _situation(
     session: AsyncSession, userid: str, external_userid: str
 ) -> tuple[set[str], bool]:
-    """The tags that the pair bears, and whether other changes of it still wait."""
-    borne = await borne_tags(session, userid, external_userid)
+    """The tags that the pair bears, and whether other changes of it still wait.
+
+    Those that wait come first: what another replica carries out meanwhile is borne by then.
+    """
     waiting = await session.scalar(
         select(TagJob.id)
         .where(TagJob.lane == _lane(userid, external_userid), TagJob.state == WorkState.READY)
         .limit(1)
     )
+    borne = await borne_tags(session, userid, external_userid)
     return borne, waiting is not None
 
 
@@ -183,6 +188,9 @@ class Tagger:
                 .values(read_at=now)
             )
             await refresh_tag_names(session, [job.external_userid])
+            if (new or gone) and job.cause.startswith(BY_RULE):
+                # The rule may have ceased to hold while its tag was on the way.
+                await want_check(session, [job.external_userid], now=now)
 
     async def _refused(self, job: TagJob, error: TellGuide | GiveUp | NotFound) -> None:
         loggers.customers.warning("tags were refused", job=job.id, exc_info=error)

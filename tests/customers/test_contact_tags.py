@@ -339,6 +339,30 @@ async def test_a_rule_tags_and_takes_its_tag_back(shop: Shop) -> None:
         assert len(shop.people.pairs[userid]["wmA"]["tag_id"]) == 2
 
 
+async def test_a_tag_whose_rule_ceased_while_it_was_on_its_way_comes_off_again(
+    shop: Shop,
+) -> None:
+    shop.people.follow("zhang", "wmA")
+    await shop.sync().run()
+    async with shop.database.write() as session:
+        await session.execute(update(Customer).values(stage="closing"))
+        await want_check(session, ["wmA"], now=shop.clock.now())
+    near = {"id": "near", "name": "快成交", "tag": "促单", "when": {"stages": ["closing"]}}
+    auto = tagger(shop, near | {"stays": False})
+    await auto.tick()
+    async with shop.database.write() as session:
+        await session.execute(update(Customer).values(stage="won"))
+        await want_check(session, ["wmA"], now=shop.clock.now())
+    await auto.tick()
+    await work(shop)
+    assert await names(shop) == ["促单"]
+    await auto.tick()
+    await work(shop)
+    await auto.tick()
+    assert await names(shop) == []
+    assert len(await states(shop)) == 2
+
+
 async def test_switched_off_rules_change_nothing_and_gather_nothing(shop: Shop) -> None:
     shop.people.follow("zhang", "wmA", state="live-7")
     await shop.sync().run()
