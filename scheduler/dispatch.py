@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
+from .calendars import WorkCalendar
 from .context import PlanContext
 from .enrolment import Customer, Enrolment, exit_rule
 from .journey import Audience, Step, Way
@@ -31,11 +34,12 @@ def dispatch_refusal(
         signals = {one.name for one in enrolment.signals if one.at > enrolment.since}
         if not step.condition.holds(customer.stage, customer.tags, signals):
             return Rule.CONDITION
-    return _hours_refusal(context, step, touch) or _quota_refusal(context, touch, customer, ledger)
+    hours = hours_refusal(step, touch, context.calendar, context.now)
+    return hours or _quota_refusal(context, touch, customer, ledger)
 
 
-def _hours_refusal(context: PlanContext, step: Step, touch: Touch) -> Rule | None:
-    now, calendar = context.now, context.calendar
+def hours_refusal(step: Step, touch: Touch, calendar: WorkCalendar, now: datetime) -> Rule | None:
+    """Why the touch is out of its hours at `now`, or later than its step allows."""
     span = open_span(step, now, calendar)
     if span is None or span.start > now:
         return span.rule if span is not None and span.rule is not None else Rule.QUIET_HOURS

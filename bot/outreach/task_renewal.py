@@ -1,23 +1,27 @@
-"""Customers taken out of a mass send that its guide has not confirmed yet.
+"""Customers taken out of a mass send that its guide has not confirmed yet, and words changed.
 
-WeCom cannot take one customer out of a task. So the task is cancelled, and whoever is still
-wanted goes back to the dispatcher, which asks the guide again without the others.
+WeCom cannot take one customer out of a task, nor change its words. So the task is cancelled,
+and whoever is still wanted goes back to the dispatcher, which asks the guide again without the
+others and in the words of now.
 """
 
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 from sqlalchemy import select, update
 
 from bot.clock import Clock
 from bot.outreach.planning import TURN
 from bot.store.database import Database
-from bot.store.outreach_tables import OutreachTask, TaskPhase, TouchRow, TouchState
+from bot.store.outreach_tables import OutreachTask, TaskKind, TaskPhase, TouchRow, TouchState
 from scheduler import Rule
 
 _PATIENCE = timedelta(hours=1)
 """A guide is asked again for replies and purchases at most so often; for an opt-out at once."""
+_WITHOUT = "同一批里有客户退出，去掉后重新请导购确认"
+_REWORDED = "话改过，撤回旧的，用新的话重新请导购确认"
 
 
 class Renewals:
@@ -54,7 +58,10 @@ class Renewals:
             return await session.scalar(first.limit(1)) is not None
 
     async def part(self, task: OutreachTask) -> None:
-        """Once WeCom has cancelled the task: end it for those who left, plan the rest anew."""
+        """Once WeCom has cancelled the task: end it for those who left, plan the rest anew.
+
+        A post that a guide published at the last moment is read on.
+        """
         now = self._clock.now()
         async with self._database.write() as session:
             await self._database.alone(session, TURN)
@@ -66,20 +73,21 @@ class Renewals:
                     .with_for_update()
                 )
             ).all()
+            left = sum(row.unwanted is not None for row in rows)
             for row in rows:
                 if row.unwanted is not None:
                     rule = Rule(row.unwanted)
                     row.status, row.rule, row.explanation = TouchState.CANCELLED, rule, rule.zh
                 else:
                     row.status, row.look_at, row.task_id = TouchState.PLANNED, now, None
-                    row.explanation = "同一批里有客户退出，去掉后重新请导购确认"
-            left = sum(row.unwanted is not None for row in rows)
+                    row.explanation = _WITHOUT if left else _REWORDED
+            published = task.kind == TaskKind.MOMENT and not rows
+            values = {"phase": TaskPhase.ASKED, "poll_at": now} if published else _ended(left)
             await session.execute(
-                update(OutreachTask)
-                .where(OutreachTask.id == task.id)
-                .values(
-                    phase=TaskPhase.CANCELLED,
-                    poll_at=None,
-                    error=f"有 {left} 位客户不再需要，已取消；其余客户重新请导购确认",
-                )
+                update(OutreachTask).where(OutreachTask.id == task.id).values(values)
             )
+
+
+def _ended(left: int) -> dict[str, Any]:
+    said = f"有 {left} 位客户不再需要，已取消；其余客户重新请导购确认" if left else _REWORDED
+    return {"phase": TaskPhase.CANCELLED, "poll_at": None, "error": said}

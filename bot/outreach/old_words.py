@@ -1,0 +1,238 @@
+"""Tasks at WeCom that say what their step said before: found, and asked for again in new words.
+
+WeCom cannot change the words of a task. So one that no guide has confirmed is cancelled, and
+its touches go back to the dispatcher, which asks in the words of now.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import Row, func, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from bot import loggers
+from bot.clock import Clock
+from bot.dialogue.library import Library
+from bot.errors import Conflict
+from bot.outreach.people import guide_names
+from bot.outreach.plans import Plans
+from bot.outreach.touch_rows import touch_of
+from bot.outreach.wording import Unsayable, Wordsmith
+from bot.store.database import Database
+from bot.store.outreach_tables import OutreachTask, TaskKind, TaskPhase, TouchRow, TouchState
+from bot.wecom.client import WeComClient
+from bot.wecom.moments import publishers
+from bot.wecom.paging import pages
+from scheduler import Step
+from scheduler.dispatch import hours_refusal
+from scripts_library import Script
+
+_AT_WECOM = (TaskPhase.CREATING, TaskPhase.ASKED, TaskPhase.RENEWING)
+_CHUNK = 300
+_ANEW = timedelta(minutes=5)
+"""So long it takes at most until guides are asked again."""
+
+
+class Mend(StrEnum):
+    """What can be done about old words: ask again, or why that cannot be."""
+
+    ASK_ANEW = "ask_anew"
+    BEING_MADE = "being_made"
+    BEING_ASKED = "being_asked"
+    PARTLY_OUT = "partly_out"
+    PAUSED = "paused"
+    TOO_LATE = "too_late"
+
+
+@dataclass(frozen=True, slots=True)
+class OldWords:
+    """A task whose words are not its step's any more, and how many guides may still say them."""
+
+    task_id: int
+    kind: TaskKind
+    remote_id: str | None
+    journey: str
+    step: str
+    waiting: int
+    people: int
+    mend: Mend
+
+
+class Rewording:
+    """Compares what guides were asked to say with what would be said now."""
+
+    def __init__(
+        self, database: Database, clock: Clock, plans: Plans, words: Wordsmith, library: Library
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        self._plans = plans
+        self._words = words
+        self._library = library
+
+    async def found(self, journey: str | None = None) -> list[OldWords]:
+        """Tasks with old words of one journey, or of all; those all guides confirmed are out."""
+        async with self._database.read() as session:
+            rows = await _asked(session, journey)
+            names = await guide_names(session, {row.OutreachTask.sender for row in rows})
+            firsts = await _first_touches(session, {row.first for row in rows})
+        scripts = {one.id: one for one in await self._library.index()} if rows else {}
+        found: dict[int, OldWords] = {}
+        for row in rows:
+            task: OutreachTask = row.OutreachTask
+            step = self._step(row)
+            if task.id in found or step is None or not _waiting(task):
+                continue
+            if self._differ(row, step, names.get(task.sender, ""), scripts):
+                found[task.id] = self._told(row, step, firsts[task.id])
+        return list(found.values())
+
+    async def ask_anew(self, client: WeComClient, journey: str, step: str, *, by: str) -> int:
+        """Take back what no guide has confirmed and have it asked again; returns how many tasks.
+
+        Raises `Conflict` when there is none.
+        """
+        asked = 0
+        for one in await self.found(journey):
+            if one.step != step or one.mend is not Mend.ASK_ANEW:
+                continue
+            if one.kind is TaskKind.MOMENT and await _is_out(client, one.remote_id or ""):
+                continue
+            asked += await self._take_back(one)
+        if not asked:
+            raise Conflict("这一步没有可以换的任务了：导购刚确认过，或者已过补发时限，请刷新再看")
+        loggers.outreach.info("guides are asked in new words", journey=journey, step=step, by=by)
+        return asked
+
+    async def _take_back(self, one: OldWords) -> bool:
+        """The poller cancels it at WeCom, unless its guide is faster."""
+        async with self._database.write() as session:
+            taken: Any = await session.execute(
+                update(OutreachTask)
+                .where(OutreachTask.id == one.task_id, OutreachTask.phase == TaskPhase.ASKED)
+                .values(phase=TaskPhase.RENEWING, poll_at=self._clock.now())
+                .execution_options(synchronize_session=False)
+            )
+        return bool(taken.rowcount)
+
+    def _step(self, row: Row[Any]) -> Step | None:
+        journey = self._plans.journeys.get(row.journey)
+        return journey.step(row.step) if journey is not None else None
+
+    def _told(self, row: Row[Any], step: Step, first: TouchRow) -> OldWords:
+        task: OutreachTask = row.OutreachTask
+        return OldWords(
+            task_id=task.id,
+            kind=TaskKind(task.kind),
+            remote_id=task.remote_id,
+            journey=row.journey,
+            step=row.step,
+            waiting=_waiting(task),
+            people=0 if task.kind == TaskKind.MOMENT else len(task.audience),
+            mend=self._mend(task, step, row.journey, first),
+        )
+
+    def _differ(
+        self, row: Row[Any], step: Step, guide: str, scripts: Mapping[str, Script]
+    ) -> bool:
+        """Words that cannot be said now, a script being gone, are no better than the old ones."""
+        said = row.OutreachTask.body.get("parts")
+        content = step.content_for(row.segment, row.variant)
+        if said is None or content is None:
+            return said is not None
+        try:
+            parts = self._words.parts(content, scripts=scripts, guide=guide)
+        except Unsayable:
+            return False
+        return bool(json.loads(json.dumps(parts)) != said)
+
+    def _mend(self, task: OutreachTask, step: Step, journey: str, first: TouchRow) -> Mend:
+        if task.phase == TaskPhase.RENEWING:
+            return Mend.BEING_ASKED
+        if any(task.guides.values()):
+            return Mend.PARTLY_OUT
+        if task.phase == TaskPhase.CREATING or task.remote_id is None:
+            return Mend.BEING_MADE
+        if journey not in self._plans.running:
+            return Mend.PAUSED
+        return Mend.ASK_ANEW if self._in_time(step, first) else Mend.TOO_LATE
+
+    def _in_time(self, step: Step, first: TouchRow) -> bool:
+        """Whether the dispatcher would ask again; what is too late would not go out at all."""
+        now, calendar = self._clock.now(), self._plans.calendar
+        touch = touch_of(first)
+        moments: tuple[datetime, ...] = (now, now + _ANEW)
+        return all(hours_refusal(step, touch, calendar, one) is None for one in moments)
+
+
+async def _asked(session: AsyncSession, journey: str | None) -> list[Row[Any]]:
+    """Tasks that wait for guides, once for each segment and arm, with their earliest touch."""
+    order = func.row_number().over(
+        partition_by=(TouchRow.task_id, TouchRow.segment, TouchRow.variant),
+        order_by=(TouchRow.due_at, TouchRow.id),
+    )
+    own = () if journey is None else (TouchRow.journey == journey,)
+    open_tasks = select(OutreachTask.id).where(OutreachTask.phase.in_(_AT_WECOM))
+    touches = (
+        select(
+            TouchRow.id.label("first"),
+            TouchRow.task_id,
+            TouchRow.journey,
+            TouchRow.step,
+            TouchRow.segment,
+            TouchRow.variant,
+            order.label("place"),
+        )
+        .where(
+            *own,
+            TouchRow.task_id.in_(open_tasks),
+            TouchRow.status.in_((TouchState.ASKED, TouchState.SENT)),
+            TouchRow.unwanted.is_(None),
+        )
+        .subquery()
+    )
+    rows = await session.execute(
+        select(
+            OutreachTask,
+            touches.c.first,
+            touches.c.journey,
+            touches.c.step,
+            touches.c.segment,
+            touches.c.variant,
+        )
+        .join(touches, touches.c.task_id == OutreachTask.id)
+        .where(touches.c.place == 1)
+        .order_by(OutreachTask.id, touches.c.segment, touches.c.variant)
+    )
+    return list(rows.all())
+
+
+async def _first_touches(session: AsyncSession, ids: set[str]) -> dict[int, TouchRow]:
+    """By task, the earliest of its touches."""
+    wanted, found = sorted(ids), list[TouchRow]()
+    for start in range(0, len(wanted), _CHUNK):
+        some = select(TouchRow).where(TouchRow.id.in_(wanted[start : start + _CHUNK]))
+        found += await session.scalars(some)
+    found.sort(key=lambda row: row.due_at, reverse=True)
+    return {row.task_id: row for row in found if row.task_id is not None}
+
+
+def _waiting(task: OutreachTask) -> int:
+    """Guides who have not confirmed; before WeCom tells of them, those whom it was asked for."""
+    if task.guides:
+        return sum(not done for done in task.guides.values())
+    return 1 if task.sender else len(task.body.get("guides", ()))
+
+
+async def _is_out(client: WeComClient, moment_id: str) -> bool:
+    """Whether some guide has published the post meanwhile."""
+    async for answer in pages(client.moments.members, moment_id):
+        if any(publishers(answer).values()):
+            return True
+    return False
