@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -29,7 +29,7 @@ from bot.store.outreach_tables import OutreachTask, TaskKind, TaskPhase, TouchRo
 from bot.wecom.client import WeComClient
 from bot.wecom.moments import publishers
 from bot.wecom.paging import pages
-from scheduler import Step
+from scheduler import Rule, Step
 from scheduler.dispatch import hours_refusal
 from scripts_library import Script
 
@@ -47,6 +47,7 @@ class Mend(StrEnum):
     BEING_ASKED = "being_asked"
     PARTLY_OUT = "partly_out"
     PAUSED = "paused"
+    NOT_NOW = "not_now"
     TOO_LATE = "too_late"
 
 
@@ -68,9 +69,16 @@ class Rewording:
     """Compares what guides were asked to say with what would be said now."""
 
     def __init__(
-        self, database: Database, clock: Clock, plans: Plans, words: Wordsmith, library: Library
+        self,
+        database: Database,
+        client: WeComClient,
+        clock: Clock,
+        plans: Plans,
+        words: Wordsmith,
+        library: Library,
     ) -> None:
         self._database = database
+        self._client = client
         self._clock = clock
         self._plans = plans
         self._words = words
@@ -93,7 +101,7 @@ class Rewording:
                 found[task.id] = self._told(row, step, firsts[task.id])
         return list(found.values())
 
-    async def ask_anew(self, client: WeComClient, journey: str, step: str, *, by: str) -> int:
+    async def ask_anew(self, journey: str, step: str, *, by: str) -> int:
         """Take back what no guide has confirmed and have it asked again; returns how many tasks.
 
         Raises `Conflict` when there is none.
@@ -102,13 +110,20 @@ class Rewording:
         for one in await self.found(journey):
             if one.step != step or one.mend is not Mend.ASK_ANEW:
                 continue
-            if one.kind is TaskKind.MOMENT and await _is_out(client, one.remote_id or ""):
+            if one.kind is TaskKind.MOMENT and await self._is_out(one):
                 continue
             asked += await self._take_back(one)
         if not asked:
             raise Conflict("这一步没有可以换的任务了：导购刚确认过，或者已过补发时限，请刷新再看")
         loggers.outreach.info("guides are asked in new words", journey=journey, step=step, by=by)
         return asked
+
+    async def _is_out(self, one: OldWords) -> bool:
+        """Whether some guide has published the post meanwhile."""
+        async for answer in pages(self._client.moments.members, one.remote_id or ""):
+            if any(publishers(answer).values()):
+                return True
+        return False
 
     async def _take_back(self, one: OldWords) -> bool:
         """The poller cancels it at WeCom, unless its guide is faster."""
@@ -161,14 +176,15 @@ class Rewording:
             return Mend.BEING_MADE
         if journey not in self._plans.running:
             return Mend.PAUSED
-        return Mend.ASK_ANEW if self._in_time(step, first) else Mend.TOO_LATE
+        return self._in_time(step, first)
 
-    def _in_time(self, step: Step, first: TouchRow) -> bool:
-        """Whether the dispatcher would ask again; what is too late would not go out at all."""
-        now, calendar = self._clock.now(), self._plans.calendar
-        touch = touch_of(first)
-        moments: tuple[datetime, ...] = (now, now + _ANEW)
-        return all(hours_refusal(step, touch, calendar, one) is None for one in moments)
+    def _in_time(self, step: Step, first: TouchRow) -> Mend:
+        """Taken back too late it would not go out at all; outside its hours, nobody knows when."""
+        now, calendar, touch = self._clock.now(), self._plans.calendar, touch_of(first)
+        rules = {hours_refusal(step, touch, calendar, at) for at in (now, now + _ANEW)} - {None}
+        if Rule.MISSED in rules:
+            return Mend.TOO_LATE
+        return Mend.NOT_NOW if rules else Mend.ASK_ANEW
 
 
 async def _asked(session: AsyncSession, journey: str | None) -> list[Row[Any]]:
@@ -228,11 +244,3 @@ def _waiting(task: OutreachTask) -> int:
     if task.guides:
         return sum(not done for done in task.guides.values())
     return 1 if task.sender else len(task.body.get("guides", ()))
-
-
-async def _is_out(client: WeComClient, moment_id: str) -> bool:
-    """Whether some guide has published the post meanwhile."""
-    async for answer in pages(client.moments.members, moment_id):
-        if any(publishers(answer).values()):
-            return True
-    return False

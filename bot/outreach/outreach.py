@@ -20,6 +20,7 @@ from bot.outreach.dispatching import Dispatcher
 from bot.outreach.gate import UNTIL_TOO_LATE, Gate
 from bot.outreach.journey_shelf import JourneyShelf
 from bot.outreach.listening import Listener
+from bot.outreach.old_words import Rewording
 from bot.outreach.planning import Planner
 from bot.outreach.plans import Plans
 from bot.outreach.receipts import Receipts
@@ -76,6 +77,7 @@ class Outreach:
         self.dispatcher = Dispatcher(
             database, clock, plans, words, ties.library, on_promised=self._promised
         )
+        self.rewording = Rewording(database, ties.client, clock, plans, words, ties.library)
         self.gate = Gate(database, clock, plans)
         self.receipts = Receipts(database, clock)
         self.maker = TaskMaker(

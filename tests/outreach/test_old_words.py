@@ -10,12 +10,9 @@ from outreach_shop import GUIDE, Shop
 from test_tags_of_newcomers import WEEK
 from test_task_renewal import NEWS, PEOPLE, _asked, _confirmed, _received
 
-from bot.dialogue.library import Library
 from bot.errors import Conflict
-from bot.outreach.old_words import Mend, OldWords, Rewording
-from bot.outreach.wording import Wordsmith
+from bot.outreach.old_words import Mend, OldWords
 from bot.sandbox import mass_sends, moments
-from bot.settings import OutreachSettings
 from bot.store.database import Database
 from bot.store.outreach_tables import TaskPhase, TouchState
 
@@ -29,14 +26,8 @@ def database(ledger: Database) -> Database:
     return ledger
 
 
-def _rewording(shop: Shop) -> Rewording:
-    words = Wordsmith(OutreachSettings(), {"shop_name": "暖屿"})
-    library = Library(shop.database, shop.clock)
-    return Rewording(shop.database, shop.clock, shop.outreach.plans, words, library)
-
-
 async def _found(shop: Shop) -> list[OldWords]:
-    return await _rewording(shop).found()
+    return await shop.outreach.rewording.found()
 
 
 async def _posted(shop: Shop) -> str:
@@ -63,10 +54,10 @@ async def test_a_mass_send_is_asked_again_in_new_words_and_sent_once(
     await shelf.save(NEW_WORDS, by="li", journey="news", seen=0)
     [old] = await _found(shop)
     assert (old.step, old.waiting, old.people, old.mend) == ("tell", 1, 3, Mend.ASK_ANEW)
-    assert await _rewording(shop).ask_anew(shop.client, "news", "tell", by="li") == 1
+    assert await shop.outreach.rewording.ask_anew("news", "tell", by="li") == 1
     assert [one.mend for one in await _found(shop)] == [Mend.BEING_ASKED]
     with pytest.raises(Conflict):
-        await _rewording(shop).ask_anew(shop.client, "news", "tell", by="li")
+        await shop.outreach.rewording.ask_anew("news", "tell", by="li")
     for _ in range(3):
         await shop.step(minutes=5)
     before, after = await shop.tasks()
@@ -86,7 +77,7 @@ async def test_a_guide_who_confirms_first_has_sent_the_old_words(
     await _asked(shop)
     await shop.step(minutes=1)
     await shelf.save(NEW_WORDS, by="li", journey="news", seen=0)
-    await _rewording(shop).ask_anew(shop.client, "news", "tell", by="li")
+    await shop.outreach.rewording.ask_anew("news", "tell", by="li")
     for msgid, _ in mass_sends.waiting(shop.platform):
         mass_sends.confirm(shop.platform, msgid)
     for _ in range(3):
@@ -111,7 +102,7 @@ async def test_what_is_too_late_to_be_asked_again_keeps_its_words(
     shop.clock.turn(seconds=(task.valid_until - shop.clock.now()).total_seconds() - 60)
     assert [one.mend for one in await _found(shop)] == [Mend.TOO_LATE]
     with pytest.raises(Conflict):
-        await _rewording(shop).ask_anew(shop.client, "news", "tell", by="li")
+        await shop.outreach.rewording.ask_anew("news", "tell", by="li")
 
 
 async def test_a_post_is_asked_again_until_the_first_guide_has_published_it(
@@ -123,7 +114,7 @@ async def test_a_post_is_asked_again_until_the_first_guide_has_published_it(
     await shelf.save(NEW_POST, by="li", journey="week", seen=0)
     [old] = await _found(shop)
     assert (old.step, old.waiting, old.people, old.mend) == ("one", 2, 0, Mend.ASK_ANEW)
-    await _rewording(shop).ask_anew(shop.client, "week", "one", by="li")
+    await shop.outreach.rewording.ask_anew("week", "one", by="li")
     for _ in range(4):
         await shop.step(minutes=1)
     waiting = moments.waiting(shop.platform)
@@ -132,7 +123,7 @@ async def test_a_post_is_asked_again_until_the_first_guide_has_published_it(
     moments.publish(shop.platform, waiting[0][0], GUIDE)
     await shelf.save(NEW_POST.replace("新的一", "更新的一"), by="li", journey="week", seen=1)
     with pytest.raises(Conflict):
-        await _rewording(shop).ask_anew(shop.client, "week", "one", by="li")
+        await shop.outreach.rewording.ask_anew("week", "one", by="li")
     await shop.step(minutes=15)
     assert [(one.waiting, one.mend) for one in await _found(shop)] == [(1, Mend.PARTLY_OUT)]
     moments.publish(shop.platform, waiting[0][0], "guide_tang")
