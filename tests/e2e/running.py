@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 from e2e.envelope import Push
 from e2e.standin import Platform
 
-PATIENCE = 30.0
+PATIENCE = 60.0
 _START_PATIENCE = 90.0
 _KEPT = ("PATH", "HOME", "LANG", "PYTHONPATH")
 Found = TypeVar("Found")
