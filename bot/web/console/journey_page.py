@@ -29,6 +29,7 @@ from bot.web.console.journey_drafts import (
     open_draft,
 )
 from bot.web.console.journey_frame_fields import frame_fields
+from bot.web.console.journey_old_words import old_steps
 from bot.web.console.journey_step_fields import segments_of
 from bot.web.console.outreach_desk import outreach_page
 from bot.web.console.plain_fields import number_or_text
@@ -60,6 +61,7 @@ async def show_journey(request: web.Request) -> web.StreamResponse:
         view="cards",
         versions=[(one, here.time(one.saved_at)) for one in versions],
         list_path=LIST,
+        old_words=await old_steps(request, journey),
     )
 
 

@@ -11,6 +11,7 @@ from bot.outreach.journey_shelf import JourneyRefused, Shelved
 from bot.web.console.answers import is_htmx, page
 from bot.web.console.desk import desk
 from bot.web.console.journey_cards import card_of, journey_id, journey_path, version_asked
+from bot.web.console.journey_old_words import old_steps
 from bot.web.console.journey_rehearsal import DAYS, rehearsed
 from bot.web.console.keys import SIGNED
 from bot.web.console.outreach_desk import ROOT, outreach_page
@@ -165,6 +166,7 @@ async def _editor(
         days=DAYS,
         versions=[(one, here.time(one.saved_at)) for one in versions],
         view="yaml",
+        old_words=await old_steps(request, shelved.id if shelved else None),
         save_path=f"{journey_path(shelved.id)}/yaml" if shelved else NEW,
         rehearse_path=f"{ROOT}/rehearse",
     )

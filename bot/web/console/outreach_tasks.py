@@ -15,6 +15,7 @@ from bot.outreach.task_polling import TaskPoller
 from bot.store.outreach_tables import OutreachTask, TaskKind, TaskPhase, TouchRow
 from bot.web.api.endpoint import path_id
 from bot.web.console.desk import Desk, desk
+from bot.web.console.journey_old_words import journeys_of_old_tasks
 from bot.web.console.keys import SIGNED
 from bot.web.console.outreach_desk import ROOT, all_confirmed, guides_by_id, outreach_page
 from bot.web.console.shell import form_of, went
@@ -62,6 +63,7 @@ async def show_tasks(request: web.Request) -> web.Response:
         unknown=unknown,
         waiting_tasks=[card for card in opened if not card.over],
         recent=[*(card for card in opened if card.over), *recent],
+        old=await journeys_of_old_tasks(request),
     )
 
 

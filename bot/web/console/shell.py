@@ -21,7 +21,7 @@ DONE = (
     "saved", "deleted", "created", "opted_out", "opted_in", "tagging", "confirmed", "picked",
     "renamed", "dropped", "disabled", "enabled", "role", "password", "paused", "resumed", "moved",
     "handed", "restored", "switched_on", "switched_off", "reverted", "reminded", "called_off",
-    "decided",
+    "decided", "asked_anew",
 )  # fmt: skip
 _YEAR = 365 * 24 * 3600
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from bot.web.console.greeting_words import EN_GREETING, ZH_GREETING
 from bot.web.console.journey_frame_words import EN_JOURNEY_FRAME, ZH_JOURNEY_FRAME
 from bot.web.console.journey_step_words import EN_JOURNEY_STEP, ZH_JOURNEY_STEP
+from bot.web.console.old_words_words import EN_OLD_WORDS, ZH_OLD_WORDS
 from bot.web.console.outreach_words import EN_OUTREACH, ZH_OUTREACH
 from bot.web.console.page_words import EN_PAGES, ZH_PAGES
 from bot.web.console.result_words import EN_RESULTS, ZH_RESULTS
@@ -350,9 +351,9 @@ EN: dict[str, str] = {
 
 
 ZH |= ZH_PAGES | ZH_SHOP | ZH_GREETING | ZH_STAFF | ZH_OUTREACH | ZH_JOURNEY | ZH_RESULTS
-ZH |= ZH_JOURNEY_FRAME | ZH_JOURNEY_STEP
+ZH |= ZH_JOURNEY_FRAME | ZH_JOURNEY_STEP | ZH_OLD_WORDS
 EN |= EN_PAGES | EN_SHOP | EN_GREETING | EN_STAFF | EN_OUTREACH | EN_JOURNEY | EN_RESULTS
-EN |= EN_JOURNEY_FRAME | EN_JOURNEY_STEP
+EN |= EN_JOURNEY_FRAME | EN_JOURNEY_STEP | EN_OLD_WORDS
 
 
 @dataclass(frozen=True, slots=True)

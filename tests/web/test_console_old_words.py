@@ -1,0 +1,101 @@
+"""After an edit the journey's page says whose phones still show the old words."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from consoleshop import Guide, guide, note_of
+from outreachpages import add, open_outreach, task, to, touch
+from pagesshop import HE, SU, PagesShop
+from sqlalchemy import select
+from test_console_outreach import TEA
+
+from bot.store.outreach_tables import OutreachTask
+from scripts_library import TextPart
+
+PAGE = "/console/outreach/journeys/tea"
+ASK = f"{PAGE}/steps/hello/ask-anew"
+SAID = TextPart("来喝茶吗").as_dict()
+
+
+@pytest.fixture
+async def shop(new_sqlite_url: str, small_model: dict[str, Any]) -> AsyncIterator[PagesShop]:
+    async with open_outreach(new_sqlite_url, small_model) as shop:
+        yield shop
+
+
+@pytest.fixture
+async def browser(shop: PagesShop) -> AsyncIterator[Guide]:
+    async with guide(shop.server) as browser:
+        await browser.arrive(shop.password)
+        yield browser
+
+
+async def _asked(shop: PagesShop, sender: str, *people: str, **more: Any) -> int:
+    body = {"parts": [SAID]}
+    one = task(shop, body=body, audience=list(people), sender=sender, **{"guides": {}, **more})
+    await add(shop, one)
+    rows = [
+        touch(
+            shop, "hello", **to(who, way="mass_send"), journey="tea", segment="default",
+            status="asked", task_id=one.id,
+        )
+        for who in people
+    ]  # fmt: skip
+    await add(shop, *rows)
+    return one.id
+
+
+async def _edit(browser: Guide, text: str, seen: str = "1") -> None:
+    answer = await browser.post(f"{PAGE}/yaml", htmx=True, text=text, seen=seen)
+    assert answer.headers["HX-Redirect"].startswith(PAGE), await answer.text()
+
+
+async def test_an_edit_tells_who_still_has_the_old_words_and_asks_them_anew(
+    shop: PagesShop, browser: Guide
+) -> None:
+    await browser.post("/console/outreach/new-journey", htmx=True, text=TEA)
+    await browser.post(f"{PAGE}/switch", htmx=True, on="1")
+    waits = await _asked(shop, SU, "wmLin", "wmMay")
+    await _asked(shop, HE, "wmMother1", guides={HE: True})
+    assert "old-words" not in await browser.text(PAGE)
+    await _edit(browser, TEA.replace("来喝茶吗", "新茶到了"))
+    for view in (PAGE, f"{PAGE}/yaml"):
+        shown = await browser.text(view)
+        assert "导购手机上还是旧的话：1 步" in shown
+        assert "1 位导购还没确认 · 2 位客户" in shown, "who confirmed has sent"
+        assert f'action="{ASK}"' in shown
+    assert "Guides still have the old words" in await browser.text(f"{PAGE}?lang=en")
+    await browser.text(f"{PAGE}?lang=zh")
+    tasks = await browser.text("/console/outreach/tasks")
+    assert tasks.count("话已改过") == 1
+    answer = await browser.post(ASK, htmx=True)
+    assert answer.headers["HX-Redirect"] == f"{PAGE}?done=asked_anew"
+    async with shop.database.read() as session:
+        phase = await session.scalar(select(OutreachTask.phase).where(OutreachTask.id == waits))
+    assert phase == "renewing"
+    shown = await browser.text(PAGE)
+    assert "正在撤回，几分钟内用新的话请导购确认" in shown
+    assert f'action="{ASK}"' not in shown
+    answer = await browser.post(ASK, htmx=True)
+    assert (answer.status, "刷新" in note_of(answer)) == (409, True)
+
+
+async def test_words_put_back_and_times_moved_leave_nobody_with_old_words(
+    shop: PagesShop, browser: Guide
+) -> None:
+    await browser.post("/console/outreach/new-journey", htmx=True, text=TEA)
+    await browser.post(f"{PAGE}/switch", htmx=True, on="1")
+    await _asked(shop, SU, "wmLin")
+    await _edit(browser, TEA.replace("来喝茶吗", "新茶到了"))
+    await browser.post(f"{PAGE}/restore", htmx=True, version="1")
+    assert "old-words" not in await browser.text(PAGE)
+    await _edit(browser, TEA.replace("hours: 1", "hours: 3"))
+    assert "old-words" not in await browser.text(PAGE)
+    await browser.post(f"{PAGE}/restore", htmx=True, version="2")
+    await browser.post(f"{PAGE}/switch", htmx=True, on="0")
+    shown = await browser.text(PAGE)
+    assert "旅程停用着" in shown
+    assert f'action="{ASK}"' not in shown
