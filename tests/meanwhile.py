@@ -13,37 +13,32 @@ from sqlalchemy import Executable, event
 from bot.store.database import Database
 
 Act: TypeAlias = Executable | Callable[[Database], Awaitable[object]]
-_A_MOMENT = 0.15
+_A_MOMENT = 0.4
 """So many seconds the other may take; whoever must wait for a lock commits later."""
 
 
 class Meanwhile:
-    """Acts of the other, each begun once, beside the first statement in which its words stand."""
+    """Acts of the other, each begun once, after the `nth` statement in which its words stand."""
 
     def __init__(self, url: str) -> None:
         self._url = url
         self._thread = ThreadPoolExecutor(1)
         self._acts: list[Future[None]] = []
 
-    def after(self, database: Database, words: str, *acts: Act) -> None:
+    def after(self, database: Database, words: str, *acts: Act, nth: int = 1) -> None:
         """As soon as a statement of `database` with these words has been executed."""
-        self._beside("after_cursor_execute", database, words, acts)
-
-    def before(self, database: Database, words: str, *acts: Act) -> None:
-        """Right before a statement of `database` with these words is executed."""
-        self._beside("before_cursor_execute", database, words, acts)
-
-    def _beside(self, moment: str, database: Database, words: str, acts: tuple[Act, ...]) -> None:
-        begun = False
+        met = 0
 
         def _look(_connection: Any, _cursor: Any, statement: str, *_more: Any) -> None:
-            nonlocal begun
-            if not begun and words in " ".join(statement.split()):
-                begun = True
+            nonlocal met
+            if words not in " ".join(statement.split()):
+                return
+            met += 1
+            if met == nth:
                 self._acts.append(self._thread.submit(asyncio.run, self._act(acts)))
                 wait(self._acts[-1:], timeout=_A_MOMENT)
 
-        event.listen(database.engine.sync_engine, moment, _look)
+        event.listen(database.engine.sync_engine, "after_cursor_execute", _look)
 
     async def _act(self, acts: tuple[Act, ...]) -> None:
         replica = Database(self._url)

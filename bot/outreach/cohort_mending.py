@@ -44,18 +44,21 @@ class CohortMending:
     async def tick(self) -> None:
         """Move those whose tag came too late to a later cohort; tag anew who is without."""
         now = self._clock.now()
-        await self._each(self._untagged(now), self._tag_again, now)
+        await self._each(self._untagged(now), self._tag_again, now, hold=TagJob)
         if self._looked_at is None or abs(now - self._looked_at) >= _NOW_AND_THEN:
             await self._each(_lost(), self._by_another, now)
             await self._each(_still_tagged(now), self._take_off, now)
             self._looked_at = now
 
-    async def _each(self, wanted: Wanted, mend: _Mend, now: datetime) -> None:
+    async def _each(self, wanted: Wanted, mend: _Mend, now: datetime, *, hold: Any = None) -> None:
+        """Rows of `hold` are locked: what a worker takes up is left to the worker."""
         async with self._database.read() as session:
             if (await session.execute(wanted.limit(1))).first() is None:
                 return
         async with self._database.write() as session:
             await self._database.alone(session, TURN)
+            if hold is not None:
+                wanted = wanted.with_for_update(of=hold, skip_locked=True)
             for member, other in (await session.execute(wanted.limit(_SOME))).all():
                 await mend(session, member, other, now)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
@@ -185,10 +185,7 @@ class JourneyShelf:
 
     async def get(self, journey: str) -> Shelved:
         """Raises `NotFound`."""
-        found = next((one for one in await self.all() if one.id == journey), None)
-        if found is None:
-            raise NotFound(f"没有编号为 {journey} 的旅程")
-        return found
+        return _named(journey, await self.all())
 
     async def text(self, journey: str, number: int | None = None) -> str:
         """The YAML of a journey as it stands, or of version `number` (0: as in the files)."""
@@ -230,11 +227,13 @@ class JourneyShelf:
         faster or a new journey's id is taken.
         """
         checked = await self.checked(text, journey=journey)
-        await self._apart(checked)
-        old = await self._as_it_runs(checked.id)
+        base = await asyncio.to_thread(lambda: self.base)
         now = self._clock.now()
         async with self._database.write() as session:
             await self._database.alone(session, TURN)
+            others = await self._shelved(session, base)
+            _check_apart(checked, others)
+            old = next((one.journey for one in others if one.id == checked.id), None)
             choice = await session.get(JourneyChoice, checked.id)
             known = choice is not None or checked.id in self.base.journeys
             if journey is None and known:
@@ -260,21 +259,12 @@ class JourneyShelf:
             await follow_edit(session, old, checked, calendar=self.calendar, now=now)
         return await self._changed(checked.id)
 
-    async def _apart(self, checked: Journey) -> None:
-        """Refuse a journey whose posts would go to the people of another."""
-        for one in await self.all():
-            if one.journey is not None and share_tags(checked, one.journey):
-                found = shared_tags_fault(one.journey)
-                file = f"{checked.id}.yml"
-                raise JourneyRefused(
-                    [Problem(file, None, checked.id, found.fault, found.mend, found.path)]
-                )
-
     async def switch(self, journey: str, *, enabled: bool, by: str) -> Shelved:
         """Switched off, nothing begins, is planned or sent; on again, `catch_up` decides."""
-        now = await self.get(journey)
+        base = await asyncio.to_thread(lambda: self.base)
         async with self._database.write() as session:
             await self._database.alone(session, TURN)
+            now = _named(journey, await self._shelved(session, base))
             await self._choose(session, journey, enabled=enabled, version=now.number, by=by)
         return await self._changed(journey)
 
@@ -283,9 +273,10 @@ class JourneyShelf:
         longer fits."""
         text = await self.text(journey, number)
         again = await asyncio.to_thread(self.check, text, journey=journey)
-        now = await self.get(journey)
+        base = await asyncio.to_thread(lambda: self.base)
         async with self._database.write() as session:
             await self._database.alone(session, TURN)
+            now = _named(journey, await self._shelved(session, base))
             version = number or None
             await self._choose(session, journey, enabled=now.enabled, version=version, by=by)
             await follow_edit(
@@ -300,13 +291,11 @@ class JourneyShelf:
         """
         base = await asyncio.to_thread(lambda: self.base)
         async with self._database.read() as session:
-            shelved = await self._shelved(session, base)
-        journeys = {one.id: one.journey for one in shelved if one.journey is not None}
-        paused = frozenset(one.id for one in shelved if not one.enabled)
-        if journeys == plans.journeys and paused == plans.paused:
-            return False
+            if _running(await self._shelved(session, base)) == (plans.journeys, plans.paused):
+                return False
         async with self._database.write() as session:
             await self._database.alone(session, TURN)
+            journeys, paused = _running(await self._shelved(session, base))
             for name, journey in journeys.items():
                 if (old := plans.journeys.get(name)) not in (None, journey):
                     now = self._clock.now()
@@ -317,13 +306,11 @@ class JourneyShelf:
 
     async def tidy(self) -> None:
         """End what was planned for steps that the files do not have any more."""
-        shelved = {one.id: one.journey for one in await self.all()}
+        base = await asyncio.to_thread(lambda: self.base)
         async with self._database.write() as session:
             await self._database.alone(session, TURN)
+            shelved = {one.id: one.journey for one in await self._shelved(session, base)}
             await drop_removed(session, shelved, now=self._clock.now())
-
-    async def _as_it_runs(self, journey: str) -> Journey | None:
-        return next((one.journey for one in await self.all() if one.id == journey), None)
 
     async def _changed(self, journey: str) -> Shelved:
         if self.on_change is not None:
@@ -376,6 +363,30 @@ class JourneyShelf:
         if isinstance(known, Journey):
             return replace(one, journey=known)
         return replace(one, journey=None, problems=known)
+
+
+def _named(journey: str, shelved: Sequence[Shelved]) -> Shelved:
+    found = next((one for one in shelved if one.id == journey), None)
+    if found is None:
+        raise NotFound(f"没有编号为 {journey} 的旅程")
+    return found
+
+
+def _running(shelved: Sequence[Shelved]) -> tuple[dict[str, Journey], frozenset[str]]:
+    """The journeys that can be read, and which of all are switched off."""
+    journeys = {one.id: one.journey for one in shelved if one.journey is not None}
+    return journeys, frozenset(one.id for one in shelved if not one.enabled)
+
+
+def _check_apart(checked: Journey, shelved: Sequence[Shelved]) -> None:
+    """Refuse a journey whose posts would go to the people of another."""
+    for one in shelved:
+        if one.journey is not None and share_tags(checked, one.journey):
+            found = shared_tags_fault(one.journey)
+            file = f"{checked.id}.yml"
+            raise JourneyRefused(
+                [Problem(file, None, checked.id, found.fault, found.mend, found.path)]
+            )
 
 
 def _line_of_id(text: str) -> int | None:

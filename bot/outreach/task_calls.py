@@ -111,11 +111,7 @@ class TaskMaker:
             return False
         if found is Doubt.LOOK_AGAIN:
             async with self._database.write() as session:
-                await session.execute(
-                    update(OutreachTask)
-                    .where(OutreachTask.id == task.id)
-                    .values(looks=task.looks + 1, attempts=0)
-                )
+                await _change_held(session, task, looks=task.looks + 1, attempts=0)
                 await postpone(
                     session,
                     task,
@@ -159,6 +155,8 @@ class TaskMaker:
         """Commit that the call is about to be made for these; nobody when it must not be now."""
         async with self._database.write() as session:
             await self._database.alone(session, TURN)
+            if not await _change_held(session, task, looks=0):
+                return []  # what follows would be done to somebody else's call
             now = self._clock.now()
             soon = now + as_real(self._clock, _TRANSIT)
             look = await last_look(session, self._plans, task, now, soon=soon)
@@ -174,28 +172,14 @@ class TaskMaker:
                 .values(look_at=now)
                 .execution_options(synchronize_session=False)
             )
-            held: Any = await session.execute(
-                update(OutreachTask)
-                .where(
-                    OutreachTask.id == task.id,
-                    OutreachTask.leased_by == task.leased_by,
-                    OutreachTask.state == WorkState.READY,
-                )
-                .values(called_at=now, looks=0, audience=audience)
-                .execution_options(synchronize_session=False)
-            )
+            await _change_held(session, task, called_at=now, audience=audience)
         task.called_at, task.audience = now, audience
-        return list(look.targets) if held.rowcount else []
+        return list(look.targets)
 
     async def _not_now(self, session: AsyncSession, task: OutreachTask, look: LastLook) -> None:
         """Nobody wants it any more, or its hours are over for today."""
         if look.wait_until is not None and look.wait_until < task.valid_until:
-            await session.execute(
-                update(OutreachTask)
-                .where(OutreachTask.id == task.id)
-                .values(attempts=0, called_at=None)
-                .execution_options(synchronize_session=False)
-            )
+            await _change_held(session, task, attempts=0, called_at=None)
             await postpone(
                 session, task, until=look.wait_until, error="不在可以发送的时段，等下一个时段"
             )
@@ -218,9 +202,7 @@ class TaskMaker:
         until = await take_turn(session, self._database, self._clock, calls_a_minute=pace)
         if until is None:
             return False
-        await session.execute(
-            update(OutreachTask).where(OutreachTask.id == task.id).values(attempts=0)
-        )
+        await _change_held(session, task, attempts=0)
         await postpone(session, task, until=until, error="每分钟的朋友圈任务数已满")
         return True
 
@@ -245,11 +227,7 @@ class TaskMaker:
 
     async def _not_called(self, task: OutreachTask) -> None:
         async with self._database.write() as session:
-            await session.execute(
-                update(OutreachTask)
-                .where(OutreachTask.id == task.id, OutreachTask.remote_id.is_(None))
-                .values(called_at=None)
-            )
+            await _change_held(session, task, called_at=None)
 
     async def _made(self, task: OutreachTask, answer: dict[str, Any]) -> None:
         now = self._clock.now()
@@ -302,6 +280,25 @@ class TaskMaker:
             ):
                 await end_touches(session, task.id, TouchState.UNKNOWN, reason)
         loggers.outreach.error("a task of unknown outcome waits for a person", task=task.id)
+
+
+async def _change_held(session: AsyncSession, task: OutreachTask, **values: Any) -> bool:
+    """False when the lease ran out, and the task may have been called by whoever took it up.
+
+    That may have been this process itself: each lease has an end of its own.
+    """
+    changed: Any = await session.execute(
+        update(OutreachTask)
+        .where(
+            OutreachTask.id == task.id,
+            OutreachTask.state == WorkState.READY,
+            OutreachTask.leased_by == task.leased_by,
+            OutreachTask.leased_until == task.leased_until,
+        )
+        .values(**values)
+        .execution_options(synchronize_session=False)
+    )
+    return bool(changed.rowcount)
 
 
 async def end_touches(
