@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta, tzinfo
+from datetime import date, datetime, tzinfo
 from typing import Any, TypeAlias
 
 from .budget import Budget
@@ -132,46 +132,62 @@ def _scopes(
     before: Touch, now: Touch, budget: Budget, calendar: WorkCalendar
 ) -> tuple[_Scope, ...]:
     """Which touches count in the limit that `now` met, the likeliest first."""
-    day = calendar.local_day(before.due_at)
-    monday, mass_rule = day - timedelta(days=day.weekday()), budget.mass_rule
-    last = max(before.due_at, now.due_at) + budget.gap
-
-    def near(other: Touch) -> bool:
-        personal = other.audience is not Audience.COHORT
-        return personal and before.due_at - budget.gap < other.due_at < last
-
-    def that_day(other: Touch) -> bool:
-        return calendar.local_day(other.due_at) == day
-
-    def that_week(other: Touch) -> bool:
-        return 0 <= (calendar.local_day(other.due_at) - monday).days < 7
-
-    def posts(other: Touch) -> bool:
-        date = calendar.local_day(other.due_at)
-        same = date == day if now.rule is Rule.MOMENT_DAY else date.month == day.month
-        return other.audience is Audience.COHORT and same
-
-    def mass(other: Touch) -> bool:
-        period = mass_rule.period_of(calendar.local_day(other.due_at))
-        return other.way in _MASS and period == mass_rule.period_of(day)
-
-    def in_window(other: Touch) -> bool:
-        return other.way is Way.KF and other.due_at <= now.due_at
-
+    limits = _Limits(before, now, budget, calendar)
     if now.status.counts and now.due_at == before.due_at:
-        return (in_window,)
+        return (limits.kf_window,)
     match now.rule:
         case Rule.FATIGUE_WEEK:
-            return (that_week,)
+            return (limits.week,)
         case Rule.FATIGUE_DAY:
-            return (that_day,)
-        case Rule.MOMENT_DAY | Rule.MOMENT_MONTH:
-            return (posts,)
+            return (limits.day,)
+        case Rule.MOMENT_DAY:
+            return (limits.posts_of_day,)
+        case Rule.MOMENT_MONTH:
+            return (limits.posts_of_month,)
         case Rule.MASS_QUOTA:
-            return (mass,)
+            return (limits.mass_sends,)
         case Rule.GAP | Rule.PRIORITY | Rule.TOO_LATE:
-            return near, that_day  # room kept for a later step is wider than the gap
+            return limits.gap, limits.day  # room kept for a later step is wider than the gap
     return ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Limits:
+    """Whether a touch of another journey counts in a limit of `before`, which became `now`."""
+
+    before: Touch
+    now: Touch
+    budget: Budget
+    calendar: WorkCalendar
+
+    def gap(self, other: Touch) -> bool:
+        first = self.before.due_at - self.budget.gap
+        last = max(self.before.due_at, self.now.due_at) + self.budget.gap
+        return other.audience is not Audience.COHORT and first < other.due_at < last
+
+    def day(self, other: Touch) -> bool:
+        return self._date(other) == self._date(self.before)
+
+    def week(self, other: Touch) -> bool:
+        return self._date(other).isocalendar()[:2] == self._date(self.before).isocalendar()[:2]
+
+    def posts_of_day(self, other: Touch) -> bool:
+        return other.audience is Audience.COHORT and self.day(other)
+
+    def posts_of_month(self, other: Touch) -> bool:
+        months = {self._date(one).replace(day=1) for one in (other, self.before)}
+        return other.audience is Audience.COHORT and len(months) == 1
+
+    def mass_sends(self, other: Touch) -> bool:
+        period = self.budget.mass_rule.period_of
+        same = period(self._date(other)) == period(self._date(self.before))
+        return other.way in _MASS and same
+
+    def kf_window(self, other: Touch) -> bool:
+        return other.way is Way.KF and other.due_at <= self.now.due_at
+
+    def _date(self, touch: Touch) -> date:
+        return self.calendar.local_day(touch.due_at)
 
 
 def _rival(touch: Touch, journeys: Mapping[str, Journey], calendar: WorkCalendar) -> Rival:
