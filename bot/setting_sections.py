@@ -274,6 +274,7 @@ class OutreachSettings(_Section):
     moments_per_day: int = Field(3, ge=1)
     moments_per_month: int = Field(60, ge=1)
     moment_tasks_per_minute: int = Field(10, ge=1, le=60)
+    calls_at_once: int = Field(8, ge=1, le=32)
     guide_cards_per_day: int = Field(80, ge=1)
     remind_after_hours: float = Field(3, gt=0)
     customer_fallback: str = Field("您", min_length=1, max_length=20)

@@ -4,22 +4,27 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import select, update
+from sqlalchemy import select
 
 from bot.clock import Clock
-from bot.customers.notices import tell_guide
-from bot.outreach.step_results import COMMENTED, LIKED, REACHED, note_echoes
+from bot.customers.notices import Word, tell_guides
+from bot.outreach.call_room import CallRoom
+from bot.outreach.moment_echoes import MomentEchoes
+from bot.outreach.open_tasks import USUAL, OpenTasks, changing
+from bot.outreach.step_results import note_echoes
 from bot.store.database import Database
 from bot.store.outreach_tables import OutreachTask, TouchRow, TouchState
 from bot.wecom.client import WeComClient
-from bot.wecom.moments import customers, publishers
+from bot.wecom.moments import publishers
 from bot.wecom.paging import pages
 
 _ECHO = timedelta(days=2)
 """How long likes and comments are worth asking for after the post's day."""
 _OFTEN, _SELDOM = timedelta(hours=2), timedelta(days=1)
-USUAL, _HOUR = timedelta(minutes=10), timedelta(hours=1)
-"""How soon the last guides are looked after, at most and at least."""
+_HOUR = timedelta(hours=1)
+"""The last guides are looked after as is `USUAL` at first, and later at least so often."""
+_WORDS = 100
+"""So many guides are told in one transaction."""
 _BEFORE_MIDNIGHT = timedelta(seconds=1)
 """WeCom does not say when; a post is of its own day, though its news come on the next."""
 _ASKED = "echoes_at"
@@ -29,10 +34,19 @@ _REMIND = "moment_unpublished"
 class MomentResults:
     """Reads results of posts and keeps their figures with the touch."""
 
-    def __init__(self, database: Database, client: WeComClient, clock: Clock) -> None:
+    def __init__(
+        self,
+        database: Database,
+        client: WeComClient,
+        clock: Clock,
+        *,
+        tasks: OpenTasks,
+        room: CallRoom,
+    ) -> None:
         self._database = database
         self._client = client
         self._clock = clock
+        self._echoes = MomentEchoes(client, clock, tasks=tasks, room=room)
 
     async def read(self, task: OutreachTask) -> tuple[bool, bool]:
         """Whether every guide has published, and whether nothing is left to learn."""
@@ -76,58 +90,34 @@ class MomentResults:
         asked = row.outcome.get(_ASKED) if row else None
         asked_at = datetime.fromisoformat(asked) if asked else None
         due = asked_at is None or now >= _next_echo(out_at, asked_at)
-        echoes = await self._echoes(task, published) if due else {}
+        echoes = await self._echoes.of(task, published) if due else {}
         next_look = _next_echo(out_at, now if due or asked_at is None else asked_at)
         if waiting:
             next_look = _for_guides(task, now, age=now - out_at)
         async with self._database.write() as session:
+            await session.execute(changing(task).values(poll_at=next_look, guides=dict(out)))
             if row is not None and (due or out != task.guides):
-                await note_echoes(session, row, _changed(row, echoes))
+                known = await session.get_one(TouchRow, row.id, with_for_update=True)
+                await note_echoes(session, known, _changed(known, echoes))
                 stand = {"guides": len(out), "published": len(published), **echoes}
                 at = {_ASKED: now.isoformat()} if due else {}
-                await session.execute(
-                    update(TouchRow)
-                    .where(TouchRow.id == row.id)
-                    .values(
-                        outcome={**row.outcome, **stand, **at},
-                        sent_at=row.sent_at or min(now, task.valid_until - _BEFORE_MIDNIGHT),
-                        status=TouchState.SENT,
-                        explanation=f"{len(published)}/{len(out)} 位导购已发表",
-                    )
-                    .execution_options(synchronize_session=False)
-                )
-            await session.execute(
-                update(OutreachTask)
-                .where(OutreachTask.id == task.id)
-                .values(poll_at=next_look, guides=dict(out))
-                .execution_options(synchronize_session=False)
-            )
-
-    async def _echoes(self, task: OutreachTask, published: list[str]) -> dict[str, int]:
-        moment_id = task.remote_id or ""
-        reached = likes = comments = 0
-        for userid in published:
-            async for answer in pages(self._client.moments.reached, moment_id, userid):
-                reached += len(customers(answer))
-            said = await self._client.moments.comments(moment_id, userid)
-            likes += len(customers(said, "like_list"))
-            comments += len(customers(said, "comment_list"))
-        return {REACHED: reached, LIKED: likes, COMMENTED: comments}
+                known.outcome = {**known.outcome, **stand, **at}
+                known.sent_at = known.sent_at or min(now, task.valid_until - _BEFORE_MIDNIGHT)
+                known.status = TouchState.SENT
+                known.explanation = f"{len(published)}/{len(out)} 位导购已发表"
 
     async def remind(self, task: OutreachTask, times: int) -> None:
         """WeCom has no call that reminds of moments; the app itself tells the guides."""
         out = await self._publishers(task.remote_id or "")
-        async with self._database.write() as session:
-            for userid, done in out.items():
-                if not done:
-                    await tell_guide(
-                        session,
-                        userid,
-                        f"今天的朋友圈还没有发表，请到「客户朋友圈」确认：\n{task.summary}",
-                        kind=_REMIND,
-                        about=f"{task.id}/{times}",
-                        now=self._clock.now(),
-                    )
+        text = f"今天的朋友圈还没有发表，请到「客户朋友圈」确认：\n{task.summary}"
+        words = [
+            Word(userid, text, kind=_REMIND, about=f"{task.id}/{times}")
+            for userid, done in out.items()
+            if not done
+        ]
+        for start in range(0, len(words), _WORDS):
+            async with self._database.write() as session:
+                await tell_guides(session, words[start : start + _WORDS], now=self._clock.now())
 
 
 def _next_echo(out_at: datetime, asked_at: datetime) -> datetime:

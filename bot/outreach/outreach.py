@@ -102,6 +102,7 @@ class Outreach:
             name=ties.name,
             clock=clock,
             backoff=lambda _: UNTIL_TOO_LATE,
+            concurrency=settings.outreach.calls_at_once,
         )
         self.poller = TaskPoller(
             database,
@@ -109,6 +110,7 @@ class Outreach:
             clock,
             plans,
             remind_after=timedelta(hours=settings.outreach.remind_after_hours),
+            calls_at_once=settings.outreach.calls_at_once,
         )
 
     def _promised(self) -> None:

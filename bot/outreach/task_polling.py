@@ -2,55 +2,34 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
-from collections import defaultdict
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
-from typing import Any
 
-from sqlalchemy import select, update
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy import select
 
 from bot import loggers
 from bot.clock import Clock
 from bot.errors import Conflict, GiveUp, MendSettings, RetryLater, TellGuide, WeComError
-from bot.outreach.moment_results import USUAL, MomentResults
+from bot.outreach.call_room import CallRoom, let_go
+from bot.outreach.mass_send_results import MassSendResults
+from bot.outreach.moment_results import MomentResults
+from bot.outreach.open_tasks import USUAL, OpenTasks
 from bot.outreach.plans import Plans
 from bot.outreach.reading_back import ReadBack
-from bot.outreach.task_calls import end_touches
 from bot.outreach.task_renewal import Renewals
 from bot.store.database import Database
-from bot.store.outreach_tables import (
-    OutreachTask,
-    TaskKind,
-    TaskPhase,
-    TouchRow,
-    TouchState,
-)
-from bot.store.tables import WorkState
+from bot.store.outreach_tables import OutreachTask, TaskKind, TaskPhase, TouchRow, TouchState
 from bot.wecom.client import WeComClient
-from bot.wecom.mass_sends import (
-    CANCELLED,
-    DISPATCHING,
-    REMINDED_TOO_OFTEN,
-    Delivery,
-    SendStatus,
-    confirmations,
-    deliveries,
-)
+from bot.wecom.mass_sends import CANCELLED, DISPATCHING, REMINDED_TOO_OFTEN
 from bot.wecom.moments import job_of
-from bot.wecom.paging import pages
 from scheduler import Rule
 
-_PAGE = 50
+_LOOK_ROUND = 5.0
 _SOON = timedelta(seconds=15)
 _DAY = timedelta(days=1)
 _MOST_REMINDERS = 3
-_ENDS = {
-    SendStatus.SENT: (TouchState.SENT, "导购已确认发送"),
-    SendStatus.NOT_FRIENDS: (TouchState.FAILED, "客户已不是这位导购的好友"),
-    SendStatus.LIMIT_REACHED: (TouchState.FAILED, "客户这一期收到的群发已满"),
-}
 _UNCONFIRMED = "导购没有在有效时间内确认"
 _LEFT_OUT = "导购已发送，但企业微信一直没有说这位客户收到"
 _UNREADABLE_AFTER = timedelta(days=3)
@@ -67,38 +46,60 @@ class TaskPoller:
         plans: Plans,
         *,
         remind_after: timedelta,
+        calls_at_once: int,
     ) -> None:
         self._database = database
         self._client = client
         self._clock = clock
         self._plans = plans
         self._remind_after = remind_after
-        self._moments = MomentResults(database, client, clock)
-        self._read_back = ReadBack(database, client, clock)
+        self._room = CallRoom(calls_at_once)
+        self._tasks = OpenTasks(database, clock)
         self._renewals = Renewals(database, clock)
+        self._read_back = ReadBack(database, client, clock)
+        self._moments = MomentResults(database, client, clock, tasks=self._tasks, room=self._room)
+        self._sends = MassSendResults(
+            database, client, clock, tasks=self._tasks, renewals=self._renewals
+        )
         self._looks: dict[str, Callable[[OutreachTask], Awaitable[None]]] = {
             TaskPhase.CREATING: self._look_at_job,
             TaskPhase.RENEWING: self._renew,
         }
 
     async def tick(self) -> int:
-        """Look at every task that is due; returns how many."""
-        await self._give_up_dead()
-        now, looked_at = self._clock.now(), 0
-        async with self._database.read() as session:
-            due = (
-                await session.scalars(
-                    select(OutreachTask)
-                    .where(OutreachTask.poll_at <= now)
-                    .order_by(OutreachTask.poll_at)
-                    .limit(_PAGE)
-                )
-            ).all()
-        for task in due:
-            if await self._take(task, now):
-                looked_at += 1
-                await self._guarded(task)
-        return looked_at
+        """Look at every task that is due, several side by side; returns how many.
+
+        What falls due while some of them take long is begun beside them.
+        """
+        await self._tasks.give_up_dead()
+        self._room.look_up()
+        looks: dict[int, asyncio.Task[bool]] = {}
+        looked_at = 0
+        try:
+            while True:
+                for task_id in await self._tasks.due(but=looks):
+                    looks[task_id] = asyncio.create_task(self._look(task_id), name="look")
+                if not looks:
+                    return looked_at
+                await asyncio.wait(looks.values(), timeout=_LOOK_ROUND)
+                over = [task_id for task_id, one in looks.items() if one.done()]
+                looked_at += sum([looks.pop(task_id).result() for task_id in over])
+                if not looks:
+                    return looked_at
+        finally:
+            await let_go(looks.values())
+
+    async def _look(self, task_id: int) -> bool:
+        """Whether it was this replica's turn; a fault of ours leaves it to the next time."""
+        async with self._room.for_task():
+            try:
+                task = await self._tasks.take(task_id)
+                if task is not None:
+                    await self._guarded(task)
+            except Exception as error:  # noqa: BLE001, RUF100  (one must not stop the others)
+                loggers.outreach.error("a look at a task broke", task=task_id, exc_info=error)
+                return False
+            return task is not None
 
     async def remind(self, task: OutreachTask) -> None:
         """Remind the guides because a person asks; raises `Conflict` when it cannot be now."""
@@ -107,64 +108,39 @@ class TaskPoller:
             raise Conflict("这个任务现在不在等导购确认，不用提醒")
         if len(_recent(task, now)) >= _MOST_REMINDERS:
             raise Conflict(f"24 小时内已经提醒过 {_MOST_REMINDERS} 次，请稍后再提醒")
-        await self._remind(task, now)
+        async with self._room.for_task():
+            await self._remind(task, now)
 
     async def cancel(self, task: OutreachTask, *, by: str) -> None:
         """Take a task back because a person asks; who confirmed has sent, the others will not.
 
         Raises `Conflict` when there is nothing to take back, or a call is under way.
         """
+        reason = f"由 {by} 取消"
         if task.phase == TaskPhase.ASKED and task.remote_id is not None:
-            await self._cancel(task, f"由 {by} 取消", None)
-        elif task.phase != TaskPhase.NEW or not await self._take_back(task, by):
+            async with self._room.for_task():
+                await self._cancel(task, reason, None)
+        elif task.phase != TaskPhase.NEW or not await self._tasks.take_back(task, reason):
             raise Conflict("这个任务已经结束，或正在提交，不能取消；请刷新后再看")
-
-    async def _take_back(self, task: OutreachTask, by: str) -> bool:
-        """Drop a task that WeCom was not asked for yet."""
-        async with self._database.write() as session:
-            dropped: Any = await session.execute(
-                update(OutreachTask)
-                .where(
-                    OutreachTask.id == task.id,
-                    OutreachTask.state == WorkState.READY,
-                    OutreachTask.called_at.is_(None),
-                )
-                .values(
-                    state=WorkState.FAILED,
-                    phase=TaskPhase.CANCELLED,
-                    finished_at=self._clock.now(),
-                    error=f"由 {by} 取消",
-                )
-                .execution_options(synchronize_session=False)
-            )
-            if dropped.rowcount:
-                await end_touches(session, task.id, TouchState.CANCELLED, f"由 {by} 取消")
-        return bool(dropped.rowcount)
-
-    async def _take(self, task: OutreachTask, now: datetime) -> bool:
-        async with self._database.write() as session:
-            taken: Any = await session.execute(
-                update(OutreachTask)
-                .where(OutreachTask.id == task.id, OutreachTask.poll_at == task.poll_at)
-                .values(poll_at=now + USUAL)
-            )
-        return bool(taken.rowcount)
 
     async def _guarded(self, task: OutreachTask) -> None:
         try:
             await self._looks.get(task.phase, self._look_at)(task)
         except RetryLater as error:
+            self._room.heed(error)
             now = self._clock.now()
             fresh = error.errcode is not None and now - (task.asked_at or now) < USUAL
-            await self._set(task, poll_at=now + (_SOON if fresh else USUAL))
+            await self._tasks.set(task, poll_at=now + (_SOON if fresh else USUAL))
         except (GiveUp, TellGuide, MendSettings) as error:
             if error.errcode == CANCELLED:
-                await self._end(task, TaskPhase.CANCELLED, TouchState.CANCELLED, error.message)
+                await self._tasks.end(
+                    task, TaskPhase.CANCELLED, TouchState.CANCELLED, error.message
+                )
                 return
             loggers.outreach.warning("a task cannot be read", task=task.id, exc_info=error)
             if self._clock.now() >= task.valid_until + _UNREADABLE_AFTER:
                 reason = f"企业微信几天来一直读不出这个任务：{error.message}"
-                await self._end(task, TaskPhase.UNKNOWN, TouchState.UNKNOWN, reason)
+                await self._tasks.end(task, TaskPhase.UNKNOWN, TouchState.UNKNOWN, reason)
 
     async def _look_at_job(self, task: OutreachTask) -> None:
         """WeCom knows of a job for a day; later its moment is looked for among the corp's."""
@@ -180,10 +156,10 @@ class TaskPoller:
         if not job.done and over:
             await self._look_for_moment(task)
         elif not job.done:
-            await self._set(task, poll_at=now + _SOON)
+            await self._tasks.set(task, poll_at=now + _SOON)
         elif job.errcode or not job.moment_id:
             reason = f"朋友圈任务没有建成：{job.problem}（错误码 {job.errcode}）"
-            await self._end(task, TaskPhase.FAILED, TouchState.FAILED, reason)
+            await self._tasks.end(task, TaskPhase.FAILED, TouchState.FAILED, reason)
         else:
             await self._set_asked(task, job.moment_id)
 
@@ -193,11 +169,11 @@ class TaskPoller:
             await self._set_asked(task, found)
             return
         reason = "企业微信一直没有说朋友圈任务建成了没有，请到管理后台核对"
-        await self._end(task, TaskPhase.UNKNOWN, TouchState.UNKNOWN, reason)
+        await self._tasks.end(task, TaskPhase.UNKNOWN, TouchState.UNKNOWN, reason)
 
     async def _set_asked(self, task: OutreachTask, moment_id: str) -> None:
         later = self._clock.now() + _SOON
-        await self._set(task, phase=TaskPhase.ASKED, remote_id=moment_id, poll_at=later)
+        await self._tasks.set(task, phase=TaskPhase.ASKED, remote_id=moment_id, poll_at=later)
 
     async def _look_at(self, task: OutreachTask) -> None:
         try:
@@ -210,51 +186,14 @@ class TaskPoller:
             await self._stop(task)
             await self._read(task)
         if over:
-            await self._set(task, phase=TaskPhase.DONE, poll_at=None)
+            await self._tasks.set(task, phase=TaskPhase.DONE, poll_at=None)
         elif not confirmed:
             await self._chase(task)
         elif task.kind != TaskKind.MOMENT and self._clock.now() >= task.valid_until + _DAY:
-            await self._end(task, TaskPhase.DONE, TouchState.FAILED, _LEFT_OUT)
+            await self._tasks.end(task, TaskPhase.DONE, TouchState.FAILED, _LEFT_OUT)
 
     async def _read(self, task: OutreachTask) -> tuple[bool, bool]:
-        moment = task.kind == TaskKind.MOMENT
-        return await (self._moments.read(task) if moment else self._read_mass_send(task))
-
-    async def _read_mass_send(self, task: OutreachTask) -> tuple[bool, bool]:
-        """Whether the guide has sent, and whether nothing is left to learn."""
-        members = confirmations(await self._client.mass_sends.members(task.remote_id or ""))
-        stand = {one.userid: one.sent for one in members}
-        if stand != task.guides:
-            await self._set(task, guides=stand)
-        if not any(one.sent for one in members):
-            return False, False
-        async for answer in pages(
-            self._client.mass_sends.results, task.remote_id or "", task.sender
-        ):
-            await self._record(task, deliveries(answer))
-        return True, not await self._renewals.waits(task)
-
-    async def _record(self, task: OutreachTask, rows: Sequence[Delivery]) -> None:
-        """Write how each customer fared; groups are not listed before they got it."""
-        now = self._clock.now()
-        ended: defaultdict[tuple[SendStatus, datetime | None], list[str]] = defaultdict(list)
-        for one in rows:
-            if one.status in _ENDS:
-                sent = _ENDS[one.status][0] is TouchState.SENT
-                ended[one.status, (one.at or now) if sent else None].append(one.target)
-        async with self._database.write() as session:
-            for (status, sent_at), targets in ended.items():
-                state, said = _ENDS[status]
-                await session.execute(
-                    update(TouchRow)
-                    .where(
-                        TouchRow.task_id == task.id,
-                        TouchRow.subject.in_(targets),
-                        TouchRow.status.in_((TouchState.ASKED, TouchState.UNKNOWN)),
-                    )
-                    .values(status=state, explanation=said, sent_at=sent_at)
-                    .execution_options(synchronize_session=False)
-                )
+        return await (self._moments if task.kind == TaskKind.MOMENT else self._sends).read(task)
 
     async def _chase(self, task: OutreachTask) -> None:
         """Nobody has confirmed yet: cancel what is late or unwanted, else remind now and then."""
@@ -269,7 +208,7 @@ class TaskPoller:
         elif self._clock.now() >= task.valid_until:
             await self._cancel(task, _UNCONFIRMED, Rule.TOO_LATE)
         elif await self._renewals.due(task):
-            await self._set(task, phase=TaskPhase.RENEWING)
+            await self._tasks.set(task, phase=TaskPhase.RENEWING)
             await self._renew(task)
         else:
             return False
@@ -286,7 +225,7 @@ class TaskPoller:
                 await self._renewals.part(task)
                 loggers.outreach.info("a task is asked again without who left", task=task.id)
                 return
-        await self._set(task, phase=TaskPhase.ASKED)
+        await self._tasks.set(task, phase=TaskPhase.ASKED)
 
     async def _is_confirmed(self, task: OutreachTask, *, but: Sequence[int]) -> bool:
         """What WeCom refuses to tell with one of these codes was not confirmed."""
@@ -341,7 +280,7 @@ class TaskPoller:
         await self._stop(task)
         with contextlib.suppress(WeComError):
             await self._read(task)
-        await self._end(task, TaskPhase.CANCELLED, TouchState.CANCELLED, reason, rule)
+        await self._tasks.end(task, TaskPhase.CANCELLED, TouchState.CANCELLED, reason, rule)
 
     async def _stop(self, task: OutreachTask) -> None:
         """Cancelling twice is refused with a code that says it was cancelled before."""
@@ -352,48 +291,7 @@ class TaskPoller:
             if error.errcode != CANCELLED:
                 raise
 
-    async def _end(
-        self,
-        task: OutreachTask,
-        phase: TaskPhase,
-        state: TouchState,
-        reason: str,
-        rule: Rule | None = None,
-    ) -> None:
-        async with self._database.write() as session:
-            await _change(session, task, phase=phase, poll_at=None, error=reason)
-            await end_touches(session, task.id, state, reason, rule)
-
-    async def _set(self, task: OutreachTask, **values: Any) -> None:
-        async with self._database.write() as session:
-            await _change(session, task, **values)
-
-    async def _give_up_dead(self) -> None:
-        """What the worker gave up on may have reached WeCom: a person must look."""
-        given_up = select(OutreachTask).where(
-            OutreachTask.state == WorkState.DEAD, OutreachTask.phase == TaskPhase.NEW
-        )
-        async with self._database.read() as session:
-            if (await session.scalars(given_up.limit(1))).first() is None:
-                return
-        async with self._database.write() as session:
-            dead = (await session.scalars(given_up)).all()
-            for task in dead:
-                called = task.called_at is not None
-                task.phase = TaskPhase.UNKNOWN if called else TaskPhase.FAILED
-                state = TouchState.UNKNOWN if called else TouchState.FAILED
-                await end_touches(session, task.id, state, task.error or "多次重试没有成功")
-
 
 def _recent(task: OutreachTask, now: datetime) -> list[datetime]:
     """When its guides were reminded within the last day."""
     return [at for at in map(datetime.fromisoformat, task.reminders) if at > now - _DAY]
-
-
-async def _change(session: AsyncSession, task: OutreachTask, **values: Any) -> None:
-    await session.execute(
-        update(OutreachTask)
-        .where(OutreachTask.id == task.id)
-        .values(**values)
-        .execution_options(synchronize_session=False)
-    )
