@@ -53,14 +53,15 @@ class Mend(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class OldWords:
-    """A task whose words are not its step's any more, and how many guides may still say them."""
+    """A task whose words are not its step's any more, and the guides who may still say them."""
 
     task_id: int
     kind: TaskKind
     remote_id: str | None
     journey: str
     step: str
-    waiting: int
+    segment: str
+    waiting: tuple[str, ...]
     people: int
     mend: Mend
 
@@ -148,6 +149,7 @@ class Rewording:
             remote_id=task.remote_id,
             journey=row.journey,
             step=row.step,
+            segment=row.segment,
             waiting=_waiting(task),
             people=0 if task.kind == TaskKind.MOMENT else len(task.audience),
             mend=self._mend(task, step, row.journey, first),
@@ -239,8 +241,8 @@ async def _first_touches(session: AsyncSession, ids: set[str]) -> dict[int, Touc
     return {row.task_id: row for row in found if row.task_id is not None}
 
 
-def _waiting(task: OutreachTask) -> int:
+def _waiting(task: OutreachTask) -> tuple[str, ...]:
     """Guides who have not confirmed; before WeCom tells of them, those whom it was asked for."""
     if task.guides:
-        return sum(not done for done in task.guides.values())
-    return 1 if task.sender else len(task.body.get("guides", ()))
+        return tuple(str(userid) for userid, done in task.guides.items() if not done)
+    return (task.sender,) if task.sender else tuple(task.body.get("guides", ()))

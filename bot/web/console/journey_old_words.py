@@ -13,6 +13,7 @@ from bot.outreach.old_words import Mend, OldWords
 from bot.web.console.desk import Desk, desk
 from bot.web.console.journey_cards import LIST, journey_id, journey_path, step_path
 from bot.web.console.keys import SIGNED
+from bot.web.console.outreach_desk import segment_label
 from bot.web.console.shell import went
 from bot.web.keys import OUTREACH
 from scheduler import Journey
@@ -57,10 +58,12 @@ async def journeys_of_old_tasks(request: web.Request) -> Mapping[int, str]:
 def _step(here: Desk, journey: Journey, step_id: str, tasks: Sequence[OldWords]) -> OldStep:
     step, say = journey.step(step_id), here.words
     path = step_path(journey.id, step_id)
-    guides: defaultdict[Mend, int] = defaultdict(int)
+    guides: defaultdict[Mend, set[str]] = defaultdict(set)
     for one in tasks:
-        guides[one.mend] += one.waiting
-    who = [say("old.waiting", n=sum(guides.values()))]
+        guides[one.mend] |= set(one.waiting)
+    labels = [segment_label(journey, name, say) for name in {one.segment: None for one in tasks}]
+    who = [say("comma").join(filter(None, labels))] if any(labels) else []
+    who.append(say("old.waiting", n=len(set().union(*guides.values()))))
     if people := sum(one.people for one in tasks):
         who.append(say("tasks.people", n=people))
     alone = len(guides) == 1
@@ -69,10 +72,12 @@ def _step(here: Desk, journey: Journey, step_id: str, tasks: Sequence[OldWords])
         purpose=step.purpose if step else step_id,
         path=path,
         act=f"{path}/ask-anew" if Mend.ASK_ANEW in guides else "",
-        askable=guides.get(Mend.ASK_ANEW, 0),
+        askable=len(guides.get(Mend.ASK_ANEW, ())),
         who=" · ".join(who),
         why=[
-            say(f"old.{mend}") if alone else say("old.of", n=guides[mend], why=say(f"old.{mend}"))
+            say(f"old.{mend}")
+            if alone
+            else say("old.of", n=len(guides[mend]), why=say(f"old.{mend}"))
             for mend in Mend
             if mend in guides and mend is not Mend.ASK_ANEW
         ],
