@@ -101,17 +101,38 @@ class Channels:
 
     async def _activate(self, channel: Channel, code: Code, users: Sequence[str]) -> None:
         """Without `users` nobody knows whom WeCom has behind the code: `tend` will tell it."""
-        change = roster(channel).next_change(self._local_now())
-        await self._write(
-            channel.id,
+        made = await self._settle(
+            channel,
+            users,
             status=ChannelStatus.ACTIVE,
             config_id=code.config_id,
             qr_code=code.qr_code,
-            on_duty=list(users),
-            look_at=change if users else self._clock.now(),
             error=None,
         )
+        if not made:
+            channel.config_id = code.config_id
+            await self._codes.delete(channel)
+            return
         loggers.customers.info("channel is active", channel=channel.id)
+
+    async def _settle(self, channel: Channel, users: Sequence[str], **values: Any) -> bool:
+        """Write whom WeCom has behind the code now; False when the channel was deleted meanwhile.
+
+        Whoever edited it meanwhile, or wanted another look, has that look made at once.
+        """
+        change = roster(channel).next_change(self._local_now())
+        async with self._database.write() as session:
+            known = await session.get_one(Channel, channel.id, with_for_update=True)
+            if known.status == ChannelStatus.DELETED:
+                return False
+            edited = known.updated_at != channel.updated_at
+            unseen = edited or known.look_at != channel.look_at
+            for name, value in values.items():
+                setattr(known, name, value)
+            if known.status == ChannelStatus.ACTIVE:
+                known.on_duty = [] if edited else list(users)
+                known.look_at = self._clock.now() if unseen or not users else change
+        return True
 
     async def get(self, channel_id: int) -> Channel:
         """One channel that was not deleted; raises `NotFound`."""
@@ -145,13 +166,8 @@ class Channels:
         after = (users, channel.remark, channel.skip_verify, channel.name)
         if channel.status == ChannelStatus.ACTIVE and after != before:
             await self._push(channel, users)
-        await self._write(
-            channel_id,
-            **_columns(fields),
-            on_duty=list(users),
-            look_at=roster(channel).next_change(self._local_now()),
-            updated_at=self._clock.now(),
-        )
+        named = {name: value for name, value in _columns(fields).items() if name in given}
+        await self._settle(channel, users, **named, updated_at=self._clock.now())
         self.on_change()
         return await self.get(channel_id)
 
@@ -181,13 +197,12 @@ class Channels:
         """Written first, so that a lost answer is put right by `tend`."""
         for name, value in pause.items():
             setattr(channel, name, value)
-        now = self._clock.now()
+        now = channel.look_at = channel.updated_at = self._clock.now()
         await self._write(channel.id, **pause, look_at=now, updated_at=now)
         users = await self.duty(channel)
         if tuple(channel.on_duty) != users:
             await self._push(channel, users)
-        change = roster(channel).next_change(self._local_now())
-        await self._write(channel.id, on_duty=list(users), look_at=change, error=None)
+        await self._settle(channel, users, error=None)
         loggers.customers.info(
             "channel is paused" if channel.paused_at else "channel is resumed", channel=channel.id
         )
@@ -219,8 +234,9 @@ class Channels:
     async def tend(self) -> None:
         """See to all channels that are due: finish their making, change their guards."""
         for channel in await self._due():
-            if not await self._take(channel):
+            if (until := await self._take(channel)) is None:
                 continue
+            channel.look_at = until
             try:
                 await self._tend_one(channel)
             except WeComError as error:
@@ -246,17 +262,18 @@ class Channels:
                 )
             ).all()
 
-    async def _take(self, channel: Channel) -> bool:
-        """Another replica may be at it: whoever moves `look_at` has the channel."""
+    async def _take(self, channel: Channel) -> datetime | None:
+        """Another replica may be at it: whoever moves `look_at` has the channel until then."""
+        until = self._clock.now() + _MAKING
         async with self._database.write() as session:
             taken = await session.scalar(
                 update(Channel)
                 .where(Channel.id == channel.id, Channel.look_at == channel.look_at)
-                .values(look_at=self._clock.now() + _MAKING)
+                .values(look_at=until)
                 .returning(Channel.id)
                 .execution_options(synchronize_session=False)
             )
-        return taken is not None
+        return None if taken is None else until
 
     async def _tend_one(self, channel: Channel) -> None:
         if channel.status == ChannelStatus.CREATING:
@@ -268,12 +285,7 @@ class Channels:
         users = await self.duty(channel)
         if tuple(channel.on_duty) != users:
             await self._codes.update(channel, users)
-        await self._write(
-            channel.id,
-            on_duty=list(users),
-            error=None,
-            look_at=roster(channel).next_change(self._local_now()),
-        )
+        await self._settle(channel, users, error=None)
 
     async def duty(self, channel: Channel) -> tuple[str, ...]:
         """Who should be behind the code now."""

@@ -11,6 +11,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from corp import START, Script
+from meanwhile import Meanwhile
+from meanwhile import meanwhile as meanwhile
 from sqlalchemy import select, update
 
 from bot.clock import ManualClock
@@ -318,3 +320,82 @@ async def test_a_pause_hands_the_code_to_the_backups_until_it_ends(room: Room) -
     resumed = await room.channels.resume(channel.id)
     assert resumed.paused_at is None
     assert room.way(channel)["user"] == [QING]
+
+
+on_postgres = pytest.mark.parametrize("database", ["postgres"], indirect=True)
+
+
+@pytest.mark.postgres
+@on_postgres
+async def test_a_friend_who_comes_while_the_guards_change_is_counted_at_once(
+    room: Room, meanwhile: Meanwhile
+) -> None:
+    """Or a guide who is full by then would stay behind the code for the day."""
+    channel = await room.channels.create(draft(guides=[QING], backups=[TANG], daily_cap=1))
+    await room.came(channel, QING, "wm_a")
+    now = room.clock.now()
+    meanwhile.after(room.database, "UPDATE channel", update(Channel).values(look_at=now))
+    await room.channels.tend()
+    seen = await room.channels.get(channel.id)
+    assert (seen.on_duty, seen.look_at) == ([TANG], now)
+
+
+@pytest.mark.postgres
+@on_postgres
+async def test_a_pause_in_the_midst_of_tending_is_not_undone(
+    room: Room, meanwhile: Meanwhile
+) -> None:
+    day = {"from": "09:00", "to": "18:00", "guides": [TANG]}
+    night = {"from": "18:00", "to": "09:00", "guides": [QING]}
+    channel = await room.channels.create(draft(shifts=[day, night], backups=[TANG]))
+    room.clock.turn(hours=8)
+    now = room.clock.now()
+    paused = update(Channel).values(paused_at=now, updated_at=now, look_at=None, on_duty=[TANG])
+    meanwhile.after(room.database, "UPDATE channel", paused)
+    await room.channels.tend()
+    await room.channels.tend()
+    assert room.way(channel)["user"] == [TANG]
+    assert (await room.channels.get(channel.id)).on_duty == [TANG]
+
+
+@pytest.mark.postgres
+@on_postgres
+async def test_two_edits_of_different_fields_are_both_kept(
+    room: Room, meanwhile: Meanwhile
+) -> None:
+    channel = await room.channels.create(draft())
+    room.clock.turn(minutes=1)
+    other = update(Channel).values(tags=["老客"], updated_at=room.clock.now())
+    meanwhile.after(room.database, "FROM channel", other)
+    patch = ChannelPatch.model_validate({"remark": "门口"})
+    changed = await room.channels.change(channel.id, patch)
+    assert (changed.tags, changed.remark) == (["老客"], "门口")
+    await room.channels.tend()
+    assert (await room.channels.get(channel.id)).on_duty == [QING, TANG]
+
+
+@pytest.mark.postgres
+@on_postgres
+async def test_a_channel_deleted_while_its_code_is_made_leaves_no_code(
+    room: Room, meanwhile: Meanwhile
+) -> None:
+    deleted = update(Channel).values(status=ChannelStatus.DELETED, look_at=None)
+    meanwhile.after(room.database, "FROM greeting", deleted)
+    with pytest.raises(NotFound):
+        await room.channels.create(draft())
+    assert [row.status for row in await room.rows()] == [ChannelStatus.DELETED]
+    assert room.platform.store.value("SELECT count(*) FROM contact_ways") == 0
+
+
+async def test_an_edit_of_a_code_still_to_be_made_does_not_forget_to_make_it(room: Room) -> None:
+    room.platform.faults.set("busy", api=ADD)
+    with pytest.raises(UnknownOutcome):
+        await room.channels.create(draft())
+    room.platform.faults.clear()
+    [row] = await room.rows()
+    assert row.status == ChannelStatus.CREATING
+    await room.channels.change(row.id, ChannelPatch.model_validate({"guides": [TANG]}))
+    room.clock.turn(seconds=91)
+    await room.channels.tend()
+    made = await room.channels.get(row.id)
+    assert (made.status, made.on_duty) == (ChannelStatus.ACTIVE, [TANG])
