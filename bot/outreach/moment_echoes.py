@@ -25,7 +25,7 @@ class _Post:
 
     task: OutreachTask
     left: deque[str]
-    kept_at: datetime
+    kept_until: datetime
     found: Counter[str] = field(default_factory=Counter)
 
 
@@ -42,7 +42,7 @@ class MomentEchoes:
 
     async def of(self, task: OutreachTask, published: Sequence[str]) -> dict[str, int]:
         """The caller holds a place in the room, which others have meanwhile."""
-        post = _Post(task, deque(published), self._clock.now())
+        post = _Post(task, deque(published), task.poll_at or self._clock.now())
         asking = [
             asyncio.create_task(self._ask(post))
             for _ in range(min(self._room.most, len(published)))
@@ -84,6 +84,6 @@ class MomentEchoes:
     async def _keep(self, post: _Post) -> None:
         """A post of thousands of guides takes longer than a task is lent for."""
         now = self._clock.now()
-        if now - post.kept_at >= USUAL / 2:
-            post.kept_at = now
+        if now >= post.kept_until - USUAL / 2:
+            post.kept_until = now + USUAL
             await self._tasks.keep(post.task)
