@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import io
+import json
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from consoleshop import Guide, guide, note_of
 from pagesshop import HE, SU, PagesShop, open_pages
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from bot.customers import qr_poster
 from bot.sandbox import gatherings
 from bot.store.channel_tables import Channel
-from bot.store.contact_tables import Transfer
+from bot.store.contact_tables import CorpTag, FollowTag, Transfer
+from bot.store.contact_tables import Guide as Staff
 from bot.store.group_tables import CustomerGroup, GroupCode, GroupTemplate
 from bot.store.segment_tables import CustomerSegment
 from bot.store.tables import Customer, StageMove
@@ -215,6 +218,37 @@ async def test_the_shops_own_words_are_edited_and_restored(
     assert "{nobody}" in note_of(wrong)
     await browser.post(f"{path}/restore")
     assert (await shop.bot.shop_greetings.words()).edited == frozenset()
+
+
+async def test_names_with_commas_are_one_name_in_segments_and_channels(
+    shop: PagesShop, browser: Guide
+) -> None:
+    now, name = shop.clock.now(), "满减,8折，或、赠"
+    guides = {HE: "李,雷，店长", SU: "Anna Li"}
+    async with shop.database.write() as session:
+        session.add(CorpTag(tag_id="etComma", group_id="gKind", name=name, read_at=now))
+        session.add(FollowTag(tag_id="etComma", external_userid="wmLin", userid=SU))
+        for one, said in guides.items():
+            await session.execute(update(Staff).where(Staff.userid == one).values(name=said))
+    asked = {"built": "1", "every": "1", "g0.every": "1", "c0.0.about": "tag", "c0.0.value": name}
+    listed = await browser.text(f"/console/customers?{urlencode(asked)}")
+    assert listed.count('<a class="tr" role="row"') == 1
+    rule = json.dumps({"groups": [{"conditions": [{"about": "tag", "value": name}]}]})
+    await browser.post("/console/segments", rule=rule, name="甲,乙")
+    [segment] = await rows(shop, CustomerSegment)
+    again = await browser.text(f"/console/customers?segment={segment.id}")
+    assert f'<option value="{name}" selected>' in again
+    assert again.count('<a class="tr" role="row"') == 1
+    form = {"name": "收银台", "tags": f'"{name}"、老客', "greeting": "欢迎"}
+    form |= {"more_guides": "Anna Li", "backups": '"李,雷，店长"'}
+    answer = await browser.post("/console/channels", **form)
+    assert answer.status == 303, await answer.text()
+    [channel] = await rows(shop, Channel)
+    assert channel.tags == [name, "老客"]
+    assert (channel.guides, channel.backups) == ([SU], [HE])
+    page = await browser.text(f"/console/channels/{channel.id}")
+    assert 'value="&#34;李,雷，店长&#34;"' in page
+    assert f'value="&#34;{name}&#34;、老客"' in page
 
 
 async def test_a_segment_is_greeted_in_its_own_words(shop: PagesShop, browser: Guide) -> None:

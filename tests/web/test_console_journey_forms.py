@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 from consoleshop import Guide, guide
 from formfields import fields_in
+from hypothesis import given
+from hypothesis import strategies as st
 from outreachpages import open_outreach
 from pagesshop import PagesShop
 
@@ -214,6 +216,13 @@ def test_a_name_that_holds_a_comma_stands_in_quotes_and_comes_back_as_one() -> N
     assert words_in(names) == '老客、"新品，限量"、"a,b;c"、"“真丝”"、"满 300、减 30"'
     assert split_words(words_in(names)) == names
     assert split_words(' “甲、乙” ，say "hi"; "x') == ["甲、乙", 'say "hi"', '"x']
+    assert split_words('\u3000"甲，乙"、丙') == ["甲，乙", "丙"]
+
+
+@given(st.lists(st.text('a甲 ,，、;；"“”', min_size=1, max_size=8), max_size=4))
+def test_any_names_come_back_from_a_field_as_they_were(names: list[str]) -> None:
+    kept = list(dict.fromkeys(name.strip() for name in names if name.strip()))
+    assert split_words(words_in(kept)) == kept
 
 
 async def test_a_step_waits_for_another_or_for_an_event_by_its_name(

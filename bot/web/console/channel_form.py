@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from typing import Any
 
 from bot.customers.channel_draft import LINK
 from bot.errors import Unprocessable
 from bot.web.console.greeting_form import check_whole, read_greeting
-from bot.web.console.plain_fields import split_words
+from bot.web.console.plain_fields import split_words, words_in
 
 LABELS = {
     "name": "channel.name",
@@ -24,7 +23,6 @@ LABELS = {
     "journey": "channel.journey",
 }
 MOST_ROWS = 50
-_COMMAS = re.compile(r"[,，、;；\s]+")
 
 
 def read_channel(
@@ -65,7 +63,7 @@ def people(text: str, names: Mapping[str, str]) -> list[str]:
     for userid, name in names.items():
         by_name.setdefault(name, []).append(userid)
     found = []
-    for word in _split(text):
+    for word in _words(text, {*names, *by_name}):
         if word in names:
             found.append(word)
             continue
@@ -81,9 +79,11 @@ def people(text: str, names: Mapping[str, str]) -> list[str]:
 def spoken(userids: Sequence[str], names: Mapping[str, str]) -> str:
     """Guides as an operator writes them: by name where that is clear."""
     borne = list(names.values())
-    return "、".join(
-        name if borne.count(name := names.get(userid, userid)) == 1 else userid
-        for userid in userids
+    return words_in(
+        [
+            name if borne.count(name := names.get(userid, userid)) == 1 else userid
+            for userid in userids
+        ]
     )
 
 
@@ -119,5 +119,13 @@ def _hour(text: str) -> str:
     return f"{hour.zfill(2)}:{minute.zfill(2)}" if hour else ""
 
 
-def _split(text: str) -> list[str]:
-    return [word for word in _COMMAS.split(text) if word]
+def _words(text: str, known: Container[str]) -> Iterator[str]:
+    """Names and ids with commas or spaces between; a known name may hold either itself."""
+    if text.strip() in known:
+        yield text.strip()
+        return
+    for word in split_words(text):
+        if word in known:
+            yield word
+        else:
+            yield from word.split()

@@ -10,9 +10,10 @@ from typing import Any
 Fields = dict[str, str]
 _PART = "[,，、;；\\n]"
 _WORD = re.compile(
-    rf"""(?:(?<={_PART})|^)[ \t]*(?:"([^"]*)"|“([^”]*)”)(?=\s*(?:{_PART}|$))|([^,，、;；\n]+)"""
+    rf"""(?:(?<={_PART})|^)[^\S\n]*(?:"((?:[^"]|"")*)"|“([^”]*)”)(?=\s*(?:{_PART}|$))"""
+    r"""|([^,，、;；\n]+)"""
 )
-_NEEDS_QUOTES = re.compile(rf"""{_PART}|^["“].*["”]$""")
+_NEEDS_QUOTES = re.compile(rf"""{_PART}|^["“]""")
 
 
 def spoken(value: Any) -> str:
@@ -41,12 +42,17 @@ def words_in(value: Any) -> str:
 def _quoted(word: str) -> str:
     if not _NEEDS_QUOTES.search(word):
         return word
-    return f"“{word}”" if '"' in word else f'"{word}"'
+    if '"' in word and "”" not in word:
+        return f"“{word}”"
+    return '"{}"'.format(word.replace('"', '""'))
 
 
 def split_words(value: str) -> list[str]:
     """The words of one field, each once; what stands in quotes is one word, commas and all."""
-    found = ("".join(part or "" for part in match.groups()) for match in _WORD.finditer(value))
+    found = (
+        (straight or "").replace('""', '"') + (curved or "") + (bare or "")
+        for straight, curved, bare in _WORD.findall(value)
+    )
     return list(dict.fromkeys(one.strip() for one in found if one.strip()))
 
 

@@ -15,14 +15,14 @@
     changed(field);
   }
 
-  /* One word in quotes, commas and all, or up to the next comma. */
+  /* One word in quotes, commas and all, or up to the next comma; as plain_fields.py reads them. */
   function wordsIn(text) {
     var words = [];
     var rest = text;
     while (rest) {
-      var found = /^[\s,\uff0c\u3001;\uff1b]*(?:"([^"]*)"|\u201c([^\u201d]*)\u201d)\s*(?=[,\uff0c\u3001;\uff1b\n]|$)/.exec(rest)
+      var found = /^[\s,\uff0c\u3001;\uff1b]*(?:"((?:[^"]|"")*)"|\u201c([^\u201d]*)\u201d)\s*(?=[,\uff0c\u3001;\uff1b\n]|$)/.exec(rest)
         || /^[\s,\uff0c\u3001;\uff1b]*([^,\uff0c\u3001;\uff1b\n]*)/.exec(rest);
-      var word = (found[1] || found[2] || "").trim();
+      var word = (found[2] || (found.length > 2 ? (found[1] || "").replace(/""/g, '"') : found[1]) || "").trim();
       if (word) { words.push(word); }
       rest = rest.slice(found[0].length || 1);
     }
@@ -30,8 +30,9 @@
   }
 
   function quoted(word) {
-    if (!/[,\uff0c\u3001;\uff1b]|^["\u201c].*["\u201d]$/.test(word)) { return word; }
-    return word.indexOf('"') < 0 ? '"' + word + '"' : "\u201c" + word + "\u201d";
+    if (!/[,\uff0c\u3001;\uff1b]|^["\u201c]/.test(word)) { return word; }
+    if (word.indexOf('"') >= 0 && word.indexOf("\u201d") < 0) { return "\u201c" + word + "\u201d"; }
+    return '"' + word.replace(/"/g, '""') + '"';
   }
 
   /* A word that is in the list is taken out again. */
