@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import ColumnElement, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot import loggers
@@ -85,16 +85,20 @@ class GroupCodes:
             await self._write(code.id, error=_reason(error), look_at=self._clock.now() + _AGAIN)
             raise
         except WeComError as error:
-            await self._write(code.id, status=CodeStatus.FAILED, error=_reason(error))
+            making = GroupCode.status == CodeStatus.CREATING
+            await self._write(code.id, making, status=CodeStatus.FAILED, error=_reason(error))
             raise
         config_id = str(answer["config_id"])[:128]
-        await self._write(
+        if not await self._write(
             code.id,
+            GroupCode.status == CodeStatus.CREATING,
             status=CodeStatus.ACTIVE,
             config_id=config_id,
             error=None,
             look_at=self._clock.now(),
-        )
+        ):
+            await self._client.group_chats.delete_join_way(config_id)  # deleted meanwhile
+            return
         loggers.groups.info("a group code was made", code=code.id)
         await self._fetch_picture(code.id, config_id)
 
@@ -135,13 +139,16 @@ class GroupCodes:
         await self._check_groups([*fields.chat_ids, *fields.spares])
         if code.status != CodeStatus.ACTIVE or code.config_id is None:
             raise Conflict("这个入群活码还没有做好，请稍后再改；做不成的请删除后重建")
-        for name, value in _columns(fields).items():
+        columns = _columns(fields)
+        for name, value in columns.items():
             setattr(code, name, value)
         await self._client.group_chats.update_join_way(code.config_id, **_body(code))
-        await self._write(
-            code_id, **_columns(fields), error=None, look_at=self._clock.now() + _LOOK
-        )
-        return await self.get(code_id)
+        named = {name: value for name, value in columns.items() if name in given}
+        await self._write(code_id, **named, error=None, look_at=self._clock.now() + _LOOK)
+        written = await self.get(code_id)
+        if _body(written) != _body(code):  # somebody else changed the rest meanwhile
+            await self._client.group_chats.update_join_way(code.config_id, **_body(written))
+        return written
 
     async def delete(self, code_id: int) -> None:
         """Delete it; who scans the picture afterwards is told by WeChat that it is void."""
@@ -155,8 +162,9 @@ class GroupCodes:
     async def tend(self) -> None:
         """Finish what was not made, learn of groups that WeCom opened, replace full ones."""
         for code in await self._due():
-            if not await self._take(code):
+            if (until := await self._take(code)) is None:
                 continue
+            code.look_at = until
             try:
                 if code.status == CodeStatus.CREATING:
                     await self._make(code)
@@ -203,17 +211,18 @@ class GroupCodes:
             for chat_id, members, state in rows
         }
 
-    async def _take(self, code: GroupCode) -> bool:
-        """Another replica may be at it: whoever moves `look_at` has the code."""
+    async def _take(self, code: GroupCode) -> datetime | None:
+        """Another replica may be at it: whoever moves `look_at` has the code until then."""
+        until = self._clock.now() + _MAKING
         async with self._database.write() as session:
             taken = await session.scalar(
                 update(GroupCode)
                 .where(GroupCode.id == code.id, GroupCode.look_at == code.look_at)
-                .values(look_at=self._clock.now() + _MAKING)
+                .values(look_at=until)
                 .returning(GroupCode.id)
                 .execution_options(synchronize_session=False)
             )
-        return taken is not None
+        return None if taken is None else until
 
     async def _turn(self, code: GroupCode) -> None:
         way = join_way_of(await self._client.group_chats.join_way(code.config_id or ""))
@@ -228,8 +237,9 @@ class GroupCodes:
             await self._client.group_chats.update_join_way(code.config_id or "", **_body(code))
             loggers.groups.info("a code lets people into the next group", code=code.id)
         full = [chat for chat in behind if not _room(code, sizes).get(chat, True)]
-        await self._write(
+        kept = await self._write(
             code.id,
+            GroupCode.look_at == code.look_at,
             chat_ids=code.chat_ids,
             spares=code.spares,
             filled=list(dict.fromkeys([*code.filled, *lineup.filled, *full])),
@@ -238,8 +248,18 @@ class GroupCodes:
             error=_shortage(code) if lineup.exhausted else None,
             look_at=self._clock.now() + _LOOK,
         )
-        if lineup.exhausted:
+        if not kept:
+            await self._put_right(code.id)
+        elif lineup.exhausted:
             await self._tell_shortage(code)
+
+    async def _put_right(self, code_id: int) -> None:
+        """Somebody changed the code while it was turned: what they wrote counts."""
+        async with self._database.read() as session:
+            code = await session.get_one(GroupCode, code_id)
+        if code.status == CodeStatus.ACTIVE:
+            await self._client.group_chats.update_join_way(code.config_id or "", **_body(code))
+            await self._write(code_id, look_at=self._clock.now())
 
     async def _learn(self, code: GroupCode, way: JoinWay) -> list[str]:
         """Groups that WeCom opened behind the code are for what the code is for."""
@@ -279,13 +299,16 @@ class GroupCodes:
                 now=self._clock.now(),
             )
 
-    async def _write(self, code_id: int, **values: Any) -> None:
+    async def _write(self, code_id: int, *only: ColumnElement[bool], **values: Any) -> bool:
+        """False when the code is not as it `only` may be."""
         async with self._database.write() as session:
-            await session.execute(
+            written = await session.scalar(
                 update(GroupCode)
-                .where(GroupCode.id == code_id)
+                .where(GroupCode.id == code_id, *only)
                 .values(updated_at=self._clock.now(), **values)
+                .returning(GroupCode.id)
             )
+        return written is not None
 
 
 def _room(code: GroupCode, sizes: Mapping[str, int]) -> dict[str, bool]:

@@ -88,7 +88,8 @@ class GreetingTasks:
             for group in groups:
                 asked[group.owner, group.segment].append(group)
             for (owner, segment), theirs in asked.items():
-                await self._ask(session, owner, templates[segment], theirs, now)
+                if (template := templates.get(segment)) is not None:  # else deleted meanwhile
+                    await self._ask(session, owner, template, theirs, now)
         return len(asked)
 
     def _due(self, now: datetime) -> Select[Any]:

@@ -7,6 +7,7 @@ and none tells which was chosen, so the owner or an operator says so.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field
@@ -26,6 +27,7 @@ from bot.store.group_tables import GroupTemplate, TemplateStatus
 from bot.wecom.client import WeComClient
 
 MOST_TEMPLATES = 100  # WeCom: 41055 above it
+_MAKING = timedelta(seconds=90)
 _LIVE = (TemplateStatus.CREATING, TemplateStatus.ACTIVE, TemplateStatus.UNSURE)
 
 GreetingText = Annotated[str, Field(max_length=1000), AfterValidator(check_text)]
@@ -96,6 +98,7 @@ class GroupTemplates:
             updated_at=now,
         )
         async with self._database.write() as session:
+            await self._database.alone(session, "group greetings")
             await self._check_room(session, draft.segment)
             session.add(template)
         await self._make(template)
@@ -118,10 +121,17 @@ class GroupTemplates:
             raise Conflict(f"入群欢迎语最多 {MOST_TEMPLATES} 条，请先删掉不用的")
 
     async def retry(self, number: int) -> GroupTemplate:
-        """Ask WeCom again for a greeting that failed or whose answer was lost."""
+        """Ask WeCom again for a greeting that failed or whose answer was lost.
+
+        Raises `Conflict` while somebody else asks: a second one would be told to all owners.
+        """
         template = await self.get(number)
         if template.status == TemplateStatus.ACTIVE:
             return template
+        now, seen = self._clock.now(), template.status
+        busy = seen == TemplateStatus.CREATING and now - template.updated_at < _MAKING
+        if busy or not await self._write(number, seen, status=TemplateStatus.CREATING):
+            raise Conflict("正在提交给企业微信，请过一会儿刷新再看", id=number)
         await self._make(template)
         return await self.get(number)
 
@@ -132,18 +142,28 @@ class GroupTemplates:
             if not answer.get("template_id"):
                 raise UnknownOutcome("企业微信的回应里没有 template_id")
         except UnknownOutcome as error:
-            await self._write(template.id, status=TemplateStatus.UNSURE, error=_reason(error))
+            await self._not_made(template, TemplateStatus.UNSURE, error)
             raise
         except WeComError as error:
-            await self._write(template.id, status=TemplateStatus.FAILED, error=_reason(error))
+            await self._not_made(template, TemplateStatus.FAILED, error)
             raise
-        await self._write(
+        made = str(answer["template_id"])[:128]
+        if not await self._write(
             template.id,
+            TemplateStatus.CREATING,
             status=TemplateStatus.ACTIVE,
-            template_id=str(answer["template_id"])[:128],
+            template_id=made,
             error=None,
-        )
+        ):
+            await self._client.group_chats.delete_template(made)  # nobody wants it any more
+            return
         loggers.groups.info("a group greeting was made", template=template.id)
+
+    async def _not_made(
+        self, template: GroupTemplate, status: TemplateStatus, error: WeComError
+    ) -> None:
+        seen = TemplateStatus.CREATING
+        await self._write(template.id, seen, status=status, error=_reason(error))
 
     async def _content(self, template: GroupTemplate) -> dict[str, Any]:
         values = dict(self._variables)
@@ -182,17 +202,20 @@ class GroupTemplates:
         template = await self.get(number)
         if patch.text is not None:
             self._check_variables(patch.text)
-        for name in ("name", "text", "attachment"):
-            value = getattr(patch, name)
-            if value is not None:
-                setattr(template, name, value)
+        given = patch.model_dump(exclude_none=True)
+        for name, value in given.items():
+            setattr(template, name, value)
+        await self._tell(template)
+        await self._write(number, **given)
+        written = await self.get(number)
+        if (written.text, written.attachment) != (template.text, template.attachment):
+            await self._tell(written)  # somebody else changed the rest meanwhile
+        return written
+
+    async def _tell(self, template: GroupTemplate) -> None:
         if template.template_id:
             content = await self._content(template)
             await self._client.group_chats.edit_template(template.template_id, content)
-        await self._write(
-            number, name=template.name, text=template.text, attachment=template.attachment
-        )
-        return await self.get(number)
 
     async def delete(self, number: int) -> None:
         """Delete it at WeCom too; groups that chose it greet nobody from then on."""
@@ -209,13 +232,17 @@ class GroupTemplates:
         except GiveUp:
             return template.text
 
-    async def _write(self, number: int, **values: Any) -> None:
+    async def _write(self, number: int, *seen: str, **values: Any) -> bool:
+        """False when its status was to be what was `seen`, and is another one by now."""
+        as_seen = [GroupTemplate.status == status for status in seen]
         async with self._database.write() as session:
-            await session.execute(
+            written = await session.scalar(
                 update(GroupTemplate)
-                .where(GroupTemplate.id == number)
+                .where(GroupTemplate.id == number, *as_seen)
                 .values(updated_at=self._clock.now(), **values)
+                .returning(GroupTemplate.id)
             )
+        return written is not None
 
 
 def _reason(error: WeComError) -> str:

@@ -8,6 +8,9 @@ from group_fixtures import shop as shop
 from group_fixtures import small_shop as small_shop
 from hypothesis import given
 from hypothesis import strategies as st
+from meanwhile import Meanwhile
+from meanwhile import meanwhile as meanwhile
+from sqlalchemy import update
 
 from bot.errors import GiveUp, NotFound, UnknownOutcome, Unprocessable
 from bot.groups.code_draft import CodeDraft, CodePatch, line_up
@@ -159,3 +162,38 @@ def test_a_code_always_has_a_group_and_one_with_room_if_there_is(
     if roomy:
         assert set(lineup.behind) <= roomy
     assert {*lineup.behind, *lineup.spares, *lineup.filled} == everybody
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("database", ["postgres"], indirect=True)
+async def test_an_edit_while_a_code_is_turned_counts_here_and_at_wecom(
+    shop: Shop, meanwhile: Meanwhile
+) -> None:
+    first, spare, other = (shop.open(f"福利{number}群") for number in (1, 2, 3))
+    await shop.settle()
+    code = await shop.groups.codes.create(
+        CodeDraft(name="海报", chat_ids=[first], spares=[spare], best_size=3)
+    )
+    for who in (LIN, MAY):
+        gatherings.scan(shop.platform, who, code.config_id or "")
+    await shop.settle()
+    edit = update(GroupCode).values(chat_ids=[other], look_at=shop.clock.now())
+    meanwhile.after(shop.database, "UPDATE group_code", edit)
+    await shop.groups.keeper.round()
+    assert (await shop.groups.codes.get(code.id)).chat_ids == [other]
+    assert shop.calls("groupchat/update_join_way")[-1]["chat_id_list"] == [other]
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("database", ["postgres"], indirect=True)
+async def test_a_group_that_wecom_opened_stays_behind_a_code_that_is_edited(
+    shop: Shop, meanwhile: Meanwhile
+) -> None:
+    first, opened = shop.open("福利1群"), shop.open("福利2群")
+    await shop.settle()
+    code = await shop.groups.codes.create(CodeDraft(name="海报", chat_ids=[first]))
+    turned = update(GroupCode).values(chat_ids=[opened])
+    meanwhile.after(shop.database, "FROM group_code", turned)
+    changed = await shop.groups.codes.change(code.id, CodePatch(remark="门口"))
+    assert (changed.chat_ids, changed.remark) == ([opened], "门口")
+    assert shop.calls("groupchat/update_join_way")[-1]["chat_id_list"] == [opened]

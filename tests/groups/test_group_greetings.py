@@ -2,25 +2,43 @@
 
 from __future__ import annotations
 
+import asyncio
+from contextlib import suppress
+from typing import Any
+
 import pytest
-from group_fixtures import KAI, LIN, MAY, QING, SHAN, TANG, TUAN, ZHOU, Shop
+from group_fixtures import KAI, LIN, MAY, QING, SHAN, TANG, TUAN, VARIABLES, ZHOU, Shop
 from group_fixtures import shop as shop
 from group_fixtures import small_shop as small_shop
 from hypothesis import given
 from hypothesis import strategies as st
+from meanwhile import Meanwhile
+from meanwhile import meanwhile as meanwhile
 from pydantic import ValidationError
+from sqlalchemy import update
 
 from bot.errors import Conflict, GiveUp, NotFound, UnknownOutcome, Unprocessable
 from bot.groups.listing import show_group
 from bot.groups.profiles import ProfilePatch
 from bot.groups.segments import Segments
-from bot.groups.templates import TemplateDraft, TemplatePatch
+from bot.groups.templates import GroupTemplates, TemplateDraft, TemplatePatch
 from bot.groups.wording import check_text, render
 from bot.sandbox import Fault, gatherings
 from bot.store.channel_tables import GuideNotice
-from bot.store.group_tables import GroupDigest
+from bot.store.database import Database
+from bot.store.group_tables import GroupDigest, GroupTemplate
 
 ADD = "externalcontact/group_welcome_template/add"
+on_postgres = pytest.mark.parametrize(
+    "database", [pytest.param("postgres", marks=pytest.mark.postgres)], indirect=True
+)
+
+
+class Nobody:
+    """Stands where nothing is to be asked."""
+
+    def __getattr__(self, name: str) -> Any:
+        raise AttributeError(name)
 
 
 async def drift(shop: Shop, chat_id: str) -> str:
@@ -92,6 +110,52 @@ async def test_a_lost_answer_waits_for_a_person(small_shop: Shop) -> None:
     assert len(shop.calls("group_welcome_template/add")) == 1
     again = await shop.groups.templates.retry(template.id)
     assert again.status == "active"
+
+
+async def test_two_who_ask_again_at_once_make_one_greeting(small_shop: Shop) -> None:
+    """Each one made is told to all owners."""
+    shop = small_shop
+    shop.platform.faults.set(Fault.LOST_ANSWER, times=1, api=ADD)
+    with pytest.raises(UnknownOutcome):
+        await shop.groups.templates.create(TemplateDraft(segment="vip"))
+    [template] = await shop.groups.templates.all()
+    asked = await asyncio.gather(
+        *(shop.groups.templates.retry(template.id) for _ in range(2)), return_exceptions=True
+    )
+    assert sorted(type(one).__name__ for one in asked) == ["Conflict", "GroupTemplate"]
+    assert len(shop.calls("group_welcome_template/add")) == 2
+
+
+@on_postgres
+async def test_two_greetings_of_a_segment_at_once_are_one(
+    shop: Shop, meanwhile: Meanwhile
+) -> None:
+    async def another(replica: Database) -> None:
+        templates = GroupTemplates(
+            replica, Nobody(), shop.clock, Segments.load(), door=Nobody(), media=Nobody(),
+            variables=VARIABLES,
+        )  # fmt: skip
+        with suppress(Conflict, AttributeError):
+            await templates.create(TemplateDraft(segment="vip", text="%NICKNAME% 您好"))
+
+    meanwhile.after(shop.database, "FROM group_template", another)
+    await shop.groups.templates.create(TemplateDraft(segment="vip"))
+    meanwhile.end()
+    assert len(await shop.groups.templates.all()) == 1
+
+
+@on_postgres
+async def test_words_and_attachment_changed_at_once_are_both_said(
+    shop: Shop, meanwhile: Meanwhile
+) -> None:
+    made = await shop.groups.templates.create(TemplateDraft(segment="vip"))
+    words = update(GroupTemplate).values(text="%NICKNAME% 新的话")
+    meanwhile.after(shop.database, "FROM group_template", words)
+    link = {"link": {"title": "会员日", "url": "https://shop.example/"}}
+    changed = await shop.groups.templates.change(made.id, TemplatePatch(attachment=link))
+    assert (changed.text, changed.attachment) == ("%NICKNAME% 新的话", link)
+    last = shop.calls("group_welcome_template/edit")[-1]
+    assert (last["text"]["content"], "link" in last) == ("%NICKNAME% 新的话", True)
 
 
 async def test_a_refusal_is_kept_with_its_reason(small_shop: Shop) -> None:
