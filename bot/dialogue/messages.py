@@ -284,19 +284,26 @@ async def _take_event(
             now=now,
         )
     elif message.event_type == "session_status_change" and conversation is not None:
-        _note_session(conversation, str(event.get("change_type") or ""), now)
+        await _note_session(session, conversation, str(event.get("change_type") or ""), now)
 
 
-def _note_session(conversation: Conversation, change: str, now: datetime) -> None:
-    """WeCom: while a servicer has the session (state 3) the API may not send."""
+async def _note_session(
+    session: AsyncSession, conversation: Conversation, change: str, now: datetime
+) -> None:
+    """WeCom: while a servicer has the session (state 3) the API may not send.
+
+    Whether a person holds the conversation is asked of the row: somebody may take it meanwhile.
+    """
+    this = update(Conversation).where(Conversation.id == conversation.id)
+    this = this.execution_options(synchronize_session=False)
     if change in (_PICKED, _TRANSFERRED, _REOPENED):
         conversation.session_note = "接待人员已在企业微信中接入，会话结束前机器人不能发送"
-        conversation.held_since = conversation.held_since or now
-        conversation.held_because = conversation.held_because or _PICKED_UP
+        free = this.where(Conversation.held_since.is_(None))
+        await session.execute(free.values(held_since=now, held_because=_PICKED_UP))
     elif change == _ENDED:
         conversation.session_note = "会话已结束，客户再次来消息后才能回复"
-        if conversation.held_because == _PICKED_UP:
-            conversation.held_since = conversation.held_because = None
+        theirs = this.where(Conversation.held_because == _PICKED_UP)
+        await session.execute(theirs.values(held_since=None, held_because=None))
 
 
 async def _answered_elsewhere(

@@ -7,7 +7,9 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import event, select
+from meanwhile import Meanwhile
+from meanwhile import meanwhile as meanwhile
+from sqlalchemy import event, select, update
 
 from bot.clock import ManualClock
 from bot.customers.funnel import load_funnel
@@ -313,3 +315,19 @@ async def test_two_bursts_of_one_person_in_one_page_are_two(book: Book) -> None:
         book.row("又一句"),
     )
     assert await book.bursts() == [["早上说的"], ["别人"], ["刚才说的", "又一句"]]
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("database", ["postgres"], indirect=True)
+async def test_who_asks_for_a_person_as_a_session_ends_is_held_all_the_same(
+    database: Database, clock: ManualClock, meanwhile: Meanwhile
+) -> None:
+    book = Book(database, clock)
+    await book.say("在吗")
+    await book.store(book.event("session_status_change", change_type=1))
+    wanted = update(Conversation).values(held_because="客户要求转人工")
+    meanwhile.after(database, "FROM conversation", wanted)
+    await book.store(book.event("session_status_change", change_type=3))
+    async with database.read() as session:
+        [talk] = await session.scalars(select(Conversation))
+    assert (talk.held_since, talk.held_because) == (clock.now(), "客户要求转人工")
