@@ -6,10 +6,21 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
+from enum import IntEnum
 from typing import Any
 
 from bot.errors import RetryLater
 from bot.wecom.errcodes import CONCURRENCY_LIMIT, FREQUENCY_LIMIT
+
+
+class Turn(IntEnum):
+    """Who goes first: a person who waits for it, then another task, then one more guide of a
+    post, so that a post of a thousand guides holds up nobody."""
+
+    PERSON = 0
+    TASK = 1
+    GUIDE = 2
+
 
 _COMPLAINTS = frozenset({FREQUENCY_LIMIT, CONCURRENCY_LIMIT})
 _LEAST = 2
@@ -19,16 +30,13 @@ class CallRoom:
     """Has a place for each call that may be under way; whoever holds one makes one at a time.
 
     Half of the places close when WeCom says that we call too much, and open again one by one.
-    Another task goes before one more guide of a post, so that a post of a thousand guides
-    holds up nobody.
     """
 
     def __init__(self, most: int) -> None:
         self.most = self._wide = most
         self._taken = 0
         self._complained = False
-        self._tasks: deque[asyncio.Future[None]] = deque()
-        self._guides: deque[asyncio.Future[None]] = deque()
+        self._queues: dict[Turn, deque[asyncio.Future[None]]] = {turn: deque() for turn in Turn}
 
     @property
     def wide(self) -> int:
@@ -36,18 +44,9 @@ class CallRoom:
         return self._wide
 
     @asynccontextmanager
-    async def for_task(self) -> AsyncIterator[None]:
-        """A place for as long as the block runs."""
-        await self._enter(self._tasks)
-        try:
-            yield
-        finally:
-            self._leave()
-
-    @asynccontextmanager
-    async def for_guide(self) -> AsyncIterator[None]:
-        """The same, once no task waits for a place."""
-        await self._enter(self._guides)
+    async def place(self, turn: Turn) -> AsyncIterator[None]:
+        """A place for as long as the block runs, waited for in turn."""
+        await self._enter(turn)
         try:
             yield
         finally:
@@ -55,13 +54,13 @@ class CallRoom:
 
     @asynccontextmanager
     async def lent(self) -> AsyncIterator[None]:
-        """Others have the place of the caller while the block runs."""
+        """Others have the caller's place while the block runs; then it is first in turn."""
         self._leave()
         try:
             yield
         finally:
             try:
-                await self._enter(self._tasks)
+                await self._enter(Turn.PERSON)
             except BaseException:
                 self._taken += 1  # its holder gives it back
                 raise
@@ -79,12 +78,12 @@ class CallRoom:
             self._admit()
         self._complained = False
 
-    async def _enter(self, queue: deque[asyncio.Future[None]]) -> None:
-        if self._taken < self._wide and not self._tasks and not self._guides:
+    async def _enter(self, turn: Turn) -> None:
+        if self._taken < self._wide:
             self._taken += 1
             return
         mine: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        queue.append(mine)
+        self._queues[turn].append(mine)
         try:
             await mine
         except asyncio.CancelledError:
@@ -97,7 +96,7 @@ class CallRoom:
         self._admit()
 
     def _admit(self) -> None:
-        for queue in (self._tasks, self._guides):
+        for queue in self._queues.values():
             while queue and self._taken < self._wide:
                 waiting = queue.popleft()
                 if not waiting.done():

@@ -10,7 +10,7 @@ from datetime import datetime
 
 from bot.clock import Clock
 from bot.errors import RetryLater
-from bot.outreach.call_room import CallRoom, let_go
+from bot.outreach.call_room import CallRoom, Turn, let_go
 from bot.outreach.open_tasks import USUAL, OpenTasks
 from bot.outreach.step_results import COMMENTED, LIKED, REACHED
 from bot.store.outreach_tables import OutreachTask
@@ -59,7 +59,7 @@ class MomentEchoes:
     async def _ask(self, post: _Post) -> RetryLater | None:
         """Until nobody is left; whoever is refused leaves the rest to fewer."""
         while post.left:
-            async with self._room.for_guide():
+            async with self._room.place(Turn.GUIDE):
                 if not post.left:
                     return None
                 userid = post.left.popleft()

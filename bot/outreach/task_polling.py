@@ -12,7 +12,7 @@ from sqlalchemy import select
 from bot import loggers
 from bot.clock import Clock
 from bot.errors import Conflict, GiveUp, MendSettings, RetryLater, TellGuide, WeComError
-from bot.outreach.call_room import CallRoom, let_go
+from bot.outreach.call_room import CallRoom, Turn, let_go
 from bot.outreach.mass_send_results import MassSendResults
 from bot.outreach.moment_results import MomentResults
 from bot.outreach.open_tasks import USUAL, OpenTasks
@@ -91,7 +91,7 @@ class TaskPoller:
 
     async def _look(self, task_id: int) -> bool:
         """Whether it was this replica's turn; a fault of ours leaves it to the next time."""
-        async with self._room.for_task():
+        async with self._room.place(Turn.TASK):
             try:
                 task = await self._tasks.take(task_id)
                 if task is not None:
@@ -108,7 +108,7 @@ class TaskPoller:
             raise Conflict("这个任务现在不在等导购确认，不用提醒")
         if len(_recent(task, now)) >= _MOST_REMINDERS:
             raise Conflict(f"24 小时内已经提醒过 {_MOST_REMINDERS} 次，请稍后再提醒")
-        async with self._room.for_task():
+        async with self._room.place(Turn.PERSON):
             await self._remind(task, now)
 
     async def cancel(self, task: OutreachTask, *, by: str) -> None:
@@ -118,7 +118,7 @@ class TaskPoller:
         """
         reason = f"由 {by} 取消"
         if task.phase == TaskPhase.ASKED and task.remote_id is not None:
-            async with self._room.for_task():
+            async with self._room.place(Turn.PERSON):
                 await self._cancel(task, reason, None)
         elif task.phase != TaskPhase.NEW or not await self._tasks.take_back(task, reason):
             raise Conflict("这个任务已经结束，或正在提交，不能取消；请刷新后再看")

@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack
 import pytest
 
 from bot.errors import RetryLater
-from bot.outreach.call_room import CallRoom, let_go
+from bot.outreach.call_room import CallRoom, Turn, let_go
 
 _TOO_MANY = RetryLater(errcode=45033)
 
@@ -17,19 +17,20 @@ async def _settled() -> None:
         await asyncio.sleep(0)
 
 
-async def test_a_task_goes_before_one_more_guide() -> None:
+async def test_a_person_goes_before_a_task_and_a_task_before_one_more_guide() -> None:
     room, order = CallRoom(1), []
 
-    async def call(name: str) -> None:
-        async with room.for_guide() if name == "guide" else room.for_task():
-            order.append(name)
+    async def call(turn: Turn) -> None:
+        async with room.place(turn):
+            order.append(turn)
 
-    async with room.for_task():
-        calls = [asyncio.create_task(call(name)) for name in ("guide", "guide", "task")]
+    async with room.place(Turn.TASK):
+        coming = (Turn.GUIDE, Turn.TASK, Turn.GUIDE, Turn.PERSON)
+        calls = [asyncio.create_task(call(turn)) for turn in coming]
         await _settled()
         assert order == []
     await asyncio.gather(*calls)
-    assert order == ["task", "guide", "guide"]
+    assert order == sorted(coming)
 
 
 async def test_a_complaint_halves_the_room_and_quiet_times_open_it_again() -> None:
@@ -58,7 +59,7 @@ async def test_who_is_inside_when_places_close_leaves_them_closed() -> None:
     room = CallRoom(4)
     async with AsyncExitStack() as inside:
         for _ in range(4):
-            await inside.enter_async_context(room.for_task())
+            await inside.enter_async_context(room.place(Turn.TASK))
         room.heed(_TOO_MANY)
     most = await _most_at_once(room, 10)
     assert most == 2
@@ -70,7 +71,7 @@ async def test_whoever_is_stopped_gives_back_its_place_and_no_other(lends: bool)
     room = CallRoom(2)
 
     async def stay() -> None:
-        async with room.for_task():
+        async with room.place(Turn.TASK):
             if not lends:
                 await asyncio.Event().wait()
             async with room.lent():
@@ -87,10 +88,10 @@ async def test_a_lent_place_is_waited_for_again() -> None:
     room, inside = CallRoom(1), Counter[str]()
 
     async def other() -> None:
-        async with room.for_guide():
+        async with room.place(Turn.GUIDE):
             inside["other"] += 1
 
-    async with room.for_task():
+    async with room.place(Turn.TASK):
         call = asyncio.create_task(other())
         await _settled()
         assert not inside
@@ -105,7 +106,7 @@ async def _most_at_once(room: CallRoom, calls: int) -> int:
 
     async def call() -> None:
         nonlocal under_way, most
-        async with room.for_guide():
+        async with room.place(Turn.GUIDE):
             under_way += 1
             most = max(most, under_way)
             await asyncio.sleep(0)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 from aiolimiter import AsyncLimiter
 
@@ -55,3 +57,21 @@ async def test_each_api_is_paced_by_itself() -> None:
         await limiter.wait(api)
     paced: AsyncLimiter = limiter._limiters["a"]
     assert not paced.has_capacity()
+
+
+@pytest.mark.parametrize("calls_per_minute", [600, 6_000, 10_000])
+async def test_no_minute_has_more_calls_than_wecom_takes(
+    calls_per_minute: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What goes out at once counts, too: whoever is over is refused for a minute."""
+    limiter, now, called = Limiter(calls_per_minute), [100.0], 0
+    monkeypatch.setattr(asyncio.get_running_loop(), "time", lambda: now[0])
+    await limiter.wait("a")
+    paced: AsyncLimiter = limiter._limiters["a"]
+    while now[0] < 160:
+        if paced.has_capacity():
+            await limiter.wait("a")
+            called += 1
+        else:
+            now[0] += 60 / calls_per_minute / 4
+    assert calls_per_minute * 0.9 <= called <= 10_000
