@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -111,31 +111,15 @@ class Rewording:
         for one in await self.found(journey):
             if one.step != step or one.mend is not Mend.ASK_ANEW:
                 continue
-            if one.kind is TaskKind.MOMENT and await self._is_out(one):
+            post = one.remote_id if one.kind is TaskKind.MOMENT else None
+            if post is not None and await is_published(self._client, post):
                 continue
-            asked += await self._take_back(one)
+            async with self._database.write() as session:
+                asked += await take_back(session, one.task_id, self._clock.now())
         if not asked:
             raise Conflict("这一步没有可以换的任务了：导购刚确认过，或者已过补发时限，请刷新再看")
         loggers.outreach.info("guides are asked in new words", journey=journey, step=step, by=by)
         return asked
-
-    async def _is_out(self, one: OldWords) -> bool:
-        """Whether some guide has published the post meanwhile."""
-        async for answer in pages(self._client.moments.members, one.remote_id or ""):
-            if any(publishers(answer).values()):
-                return True
-        return False
-
-    async def _take_back(self, one: OldWords) -> bool:
-        """The poller cancels it at WeCom, unless its guide is faster."""
-        async with self._database.write() as session:
-            taken: Any = await session.execute(
-                update(OutreachTask)
-                .where(OutreachTask.id == one.task_id, OutreachTask.phase == TaskPhase.ASKED)
-                .values(phase=TaskPhase.RENEWING, poll_at=self._clock.now())
-                .execution_options(synchronize_session=False)
-            )
-        return bool(taken.rowcount)
 
     def _step(self, row: Row[Any]) -> Step | None:
         journey = self._plans.journeys.get(row.journey)
@@ -152,7 +136,7 @@ class Rewording:
             segment=row.segment,
             waiting=_waiting(task),
             people=0 if task.kind == TaskKind.MOMENT else len(task.audience),
-            mend=self._mend(task, step, row.journey, first),
+            mend=self._mend(task, step, first),
         )
 
     def _differ(
@@ -169,24 +153,46 @@ class Rewording:
             return False
         return bool(json.loads(json.dumps(parts)) != said)
 
-    def _mend(self, task: OutreachTask, step: Step, journey: str, first: TouchRow) -> Mend:
+    def _mend(self, task: OutreachTask, step: Step, first: TouchRow) -> Mend:
         if task.phase == TaskPhase.RENEWING:
             return Mend.BEING_ASKED
         if any(task.guides.values()):
             return Mend.PARTLY_OUT
         if task.phase == TaskPhase.CREATING or task.remote_id is None:
             return Mend.BEING_MADE
-        if journey not in self._plans.running:
-            return Mend.PAUSED
-        return self._in_time(step, first)
+        return askable(self._plans, step, first, self._clock.now())
 
-    def _in_time(self, step: Step, first: TouchRow) -> Mend:
-        """Taken back too late it would not go out at all; outside its hours, nobody knows when."""
-        now, calendar, touch = self._clock.now(), self._plans.calendar, touch_of(first)
-        rules = {hours_refusal(step, touch, calendar, at) for at in (now, now + _ANEW)} - {None}
-        if Rule.MISSED in rules:
-            return Mend.TOO_LATE
-        return Mend.NOT_NOW if rules else Mend.ASK_ANEW
+
+def askable(plans: Plans, step: Step, touch: TouchRow, now: datetime) -> Mend:
+    """Whether the dispatcher would ask again: taken back too late it would not go out at all,
+    and outside its hours nobody knows when."""
+    if touch.journey not in plans.running:
+        return Mend.PAUSED
+    planned = touch_of(touch)
+    moments = (now, now + _ANEW)
+    rules = {hours_refusal(step, planned, plans.calendar, at) for at in moments} - {None}
+    if Rule.MISSED in rules:
+        return Mend.TOO_LATE
+    return Mend.NOT_NOW if rules else Mend.ASK_ANEW
+
+
+async def is_published(client: WeComClient, moment_id: str) -> bool:
+    """Whether some guide has published the post meanwhile."""
+    async for answer in pages(client.moments.members, moment_id):
+        if any(publishers(answer).values()):
+            return True
+    return False
+
+
+async def take_back(session: AsyncSession, task_id: int, now: datetime) -> bool:
+    """Have the poller cancel a task at WeCom and ask anew, unless a guide is faster."""
+    taken: Any = await session.execute(
+        update(OutreachTask)
+        .where(OutreachTask.id == task_id, OutreachTask.phase == TaskPhase.ASKED)
+        .values(phase=TaskPhase.RENEWING, poll_at=now)
+        .execution_options(synchronize_session=False)
+    )
+    return bool(taken.rowcount)
 
 
 async def _asked(session: AsyncSession, journey: str | None) -> list[Row[Any]]:

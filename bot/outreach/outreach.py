@@ -23,6 +23,7 @@ from bot.outreach.listening import Listener
 from bot.outreach.old_words import Rewording
 from bot.outreach.planning import Planner
 from bot.outreach.plans import Plans
+from bot.outreach.posts_recalled import PostRecall
 from bot.outreach.receipts import Receipts
 from bot.outreach.task_calls import TaskMaker
 from bot.outreach.task_polling import TaskPoller
@@ -78,6 +79,7 @@ class Outreach:
             database, clock, plans, words, ties.library, on_promised=self._promised
         )
         self.rewording = Rewording(database, ties.client, clock, plans, words, ties.library)
+        self.recall = PostRecall(database, ties.client, clock, plans)
         self.gate = Gate(database, clock, plans)
         self.receipts = Receipts(database, clock)
         self.maker = TaskMaker(
@@ -145,6 +147,7 @@ class Outreach:
             "outreach: send": (self._every(5), self.dispatcher.tick),
             "outreach: receipts": (self._every(5), self.receipts.tick),
             "outreach: tasks": (self._every(10), self.poller.tick),
+            "outreach: posts": (self._every(30), self.recall.tick),
             "outreach: calendar": (self._every(60), self.dates.tick),
             "outreach: birthdays": (self._every(300), self.birthdays.tick),
             "outreach: cohorts": (self._every(120), self.cohorts.tick),

@@ -22,6 +22,7 @@ _PATIENCE = timedelta(hours=1)
 """A guide is asked again for replies and purchases at most so often; for an opt-out at once."""
 _WITHOUT = "同一批里有客户退出，去掉后重新请导购确认"
 _REWORDED = "话改过，撤回旧的，用新的话重新请导购确认"
+_POST_ANEW = "话改过，或有客户不再接收：撤回后重新请导购确认"
 
 
 class Renewals:
@@ -74,20 +75,23 @@ class Renewals:
                 )
             ).all()
             left = sum(row.unwanted is not None for row in rows)
+            anew = _POST_ANEW if task.kind == TaskKind.MOMENT else _REWORDED
             for row in rows:
                 if row.unwanted is not None:
                     rule = Rule(row.unwanted)
                     row.status, row.rule, row.explanation = TouchState.CANCELLED, rule, rule.zh
                 else:
                     row.status, row.look_at, row.task_id = TouchState.PLANNED, now, None
-                    row.explanation = _WITHOUT if left else _REWORDED
+                    row.explanation = _WITHOUT if left else anew
             published = task.kind == TaskKind.MOMENT and not rows
-            values = {"phase": TaskPhase.ASKED, "poll_at": now} if published else _ended(left)
+            values = (
+                {"phase": TaskPhase.ASKED, "poll_at": now} if published else _ended(left, anew)
+            )
             await session.execute(
                 update(OutreachTask).where(OutreachTask.id == task.id).values(values)
             )
 
 
-def _ended(left: int) -> dict[str, Any]:
-    said = f"有 {left} 位客户不再需要，已取消；其余客户重新请导购确认" if left else _REWORDED
+def _ended(left: int, anew: str) -> dict[str, Any]:
+    said = f"有 {left} 位客户不再需要，已取消；其余客户重新请导购确认" if left else anew
     return {"phase": TaskPhase.CANCELLED, "poll_at": None, "error": said}
