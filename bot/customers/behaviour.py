@@ -81,9 +81,6 @@ class BehaviourBook(Rounds):
             if not new or event is None:
                 return Taken(True, event.customer if event else None)
             taken = Taken(False, *await self._apply(session, event))
-            if taken.customer is None:
-                await wait_for_newcomers(session)
-                taken = Taken(False, *await self._apply(session, event))
         self._on_applied()
         return taken
 
@@ -128,6 +125,9 @@ class BehaviourBook(Rounds):
         self, session: AsyncSession, event: BehaviourEvent
     ) -> tuple[str | None, str | None]:
         customer = await _who(session, event)
+        if customer is None:
+            await wait_for_newcomers(session)
+            customer = await _who(session, event)
         if customer is None:
             event.state = BehaviourState.PARKED
             return None, None

@@ -14,6 +14,7 @@ from bot.customers.erasures import erased_among
 from bot.customers.follow_rows import of_pairs, standing_of, standing_values
 from bot.customers.follows import read
 from bot.customers.parked import unpark
+from bot.customers.same_person import lock_customers
 from bot.customers.tag_names import refresh_tag_names, tag_labels
 from bot.customers.tag_rows import add_tag_rows, note_tag_changes, write_tags
 from bot.customers.tally import Tally
@@ -146,6 +147,8 @@ class _Page:
             unique=["external_userid"],
             returning=Customer.external_userid,
         )
+        if len(new) < len(contacts):
+            await lock_customers(self._session, borne)  # met by somebody else meanwhile
         if not new:
             return
         await self._session.execute(

@@ -25,6 +25,7 @@ from bot.wecom.events import InboundEvent, TagChanged
 MAX_NAME = 30
 _A_CALL = 100
 _NAME_TAKEN = 40071
+_LISTING = "list of corp tags"
 
 
 class TagBook:
@@ -44,6 +45,7 @@ class TagBook:
         asked_at = self._clock.now()
         groups = tag_groups(await self._client.contacts.corp_tags())
         async with self._database.write() as session:
+            await self._database.alone(session, _LISTING)
             return await store_groups(
                 session, groups, asked_at=asked_at, now=self._clock.now(), whole=True
             )
@@ -73,6 +75,7 @@ class TagBook:
         async def effect(session: AsyncSession) -> None:
             now = self._clock.now()
             groups = tag_groups(answer)
+            await self._database.alone(session, _LISTING)
             await store_groups(
                 session, groups, asked_at=asked_at, now=now, whole=not event.id, entire=bool(named)
             )
@@ -205,4 +208,5 @@ class TagBook:
             if not listed.issuperset(names):
                 raise
         async with self._database.write() as session:
+            await self._database.alone(session, _LISTING)
             await store_groups(session, groups, asked_at=asked_at, now=self._clock.now())

@@ -78,7 +78,8 @@ class PersonalData:
 async def _leave_audiences(session: AsyncSession, external_userid: str) -> None:
     """Tasks for many name their customers in one value, which no column tells of."""
     theirs = select(TouchRow.task_id).where(TouchRow.external_userid == external_userid)
-    for task in await session.scalars(select(OutreachTask).where(OutreachTask.id.in_(theirs))):
+    tasks = select(OutreachTask).where(OutreachTask.id.in_(theirs)).with_for_update()
+    for task in await session.scalars(tasks):
         task.audience = [who for who in task.audience if who != external_userid]
     await session.flush()
 

@@ -38,7 +38,7 @@ async def remember_findings(
     `messages` are the `(id, text)` of what the customer typed. A value said again grows surer.
     """
     text = "\n".join(said for _, said in messages)
-    known = await _known(session, external_userid)
+    known = await _known(session, external_userid, hold=True)
     new = 0
     for finding in find_facts(text, entities):
         fact = known.get((finding.field, finding.value))
@@ -68,11 +68,13 @@ def _fact(who: str, finding: Finding, message_id: int | None, now: datetime) -> 
 
 
 async def _known(
-    session: AsyncSession, external_userid: str
+    session: AsyncSession, external_userid: str, *, hold: bool = False
 ) -> dict[tuple[str, str], PortraitFact]:
-    facts = await session.scalars(
-        select(PortraitFact).where(PortraitFact.external_userid == external_userid)
-    )
+    """By field and value; `hold` keeps a guide's word and a guess from crossing."""
+    theirs = select(PortraitFact).where(PortraitFact.external_userid == external_userid)
+    if hold:
+        theirs = theirs.order_by(PortraitFact.id).with_for_update()
+    facts = await session.scalars(theirs)
     return {(fact.field, fact.value): fact for fact in facts}
 
 
@@ -111,7 +113,7 @@ async def decide_fact(
         raise Unprocessable(f"没有画像字段 {field}", fields=list(LABELS))
     if not value:
         raise Unprocessable("画像的值不能为空")
-    known = await _known(session, external_userid)
+    known = await _known(session, external_userid, hold=True)
     if instead_of is not None:
         wrong = known.get((field, instead_of))
         if wrong is None:

@@ -222,9 +222,10 @@ class Transfers:
             await self._write(row, state=TransferState.WAITING, look_at=self._next_look())
 
     async def _end(self, row: Transfer, state: TransferState, reason: str) -> None:
+        """Unless it is known by now how it stands: what WeCom told may be older than that."""
         async with self._database.write() as session:
             held = await _held(session, row)
-            if held is not None:
+            if held is not None and held.state == row.state:
                 await end(session, held, state, reason=reason, now=self._clock.now())
 
     async def _taken_over(self, row: Transfer, at: datetime) -> None:

@@ -18,8 +18,10 @@ from sqlalchemy import delete, insert, select, text, update
 from bot.clock import ManualClock
 from bot.customers.auto_tags import AutoTagger
 from bot.customers.contact_book import store_pairs
+from bot.customers.corp_tags import TagBook
 from bot.customers.erasures import digest_of
 from bot.customers.opt_outs import OptOutSource, opt_out
+from bot.customers.portrait_facts import decide_fact, remember_findings
 from bot.customers.shop_greetings import GreetingEdit, ShopGreetings
 from bot.customers.sync import Synchroniser
 from bot.customers.sync_runs import RunState
@@ -34,6 +36,7 @@ from bot.store.contact_tables import (
     Erasure,
     Follow,
     FollowTag,
+    PortraitFact,
     SyncRun,
     TagCheck,
     TagGroup,
@@ -219,3 +222,44 @@ async def test_two_replicas_begin_one_sync(
     await begun(database)
     meanwhile.end()
     assert [run.state for run in await all_of(database, SyncRun)] == [RunState.RUNNING]
+
+
+async def test_a_guess_that_crosses_a_guides_word_leaves_it_certain(
+    database: Database, friends: datetime, meanwhile: Meanwhile
+) -> None:
+    fact = PortraitFact(
+        external_userid=WHO, field="city", value="杭州", confidence=0.3, state="guessed",
+        first_at=friends, last_at=friends,
+    )  # fmt: skip
+    await add(database, fact)
+
+    async def confirms(replica: Database) -> None:
+        async with replica.write() as session:
+            await decide_fact(session, WHO, "city", "杭州", by="li", now=friends)
+
+    meanwhile.after(database, "FROM portrait_fact", confirms)
+    async with database.write() as session:
+        await remember_findings(
+            session, WHO, messages=[(1, "我在杭州")], now=friends,
+            entities=[{"entity": "city", "value": "杭州"}],
+        )  # fmt: skip
+    meanwhile.end()
+    [kept] = await all_of(database, PortraitFact)
+    assert (kept.state, kept.confidence) == ("confirmed", 1.0)
+
+
+async def test_two_replicas_write_down_one_list_of_tags(
+    database: Database, friends: datetime, meanwhile: Meanwhile
+) -> None:
+    answer = {"tag_group": [{"group_id": "g", "tag": [{"id": "et2", "name": "老客"}]}]}
+
+    async def corp_tags() -> dict[str, Any]:
+        return answer
+
+    async def read(books: Database) -> None:
+        client: Any = SimpleNamespace(contacts=SimpleNamespace(corp_tags=corp_tags))
+        await TagBook(books, client, ManualClock(friends)).read_all()
+
+    meanwhile.after(database, "FROM corp_tag", read)
+    await read(database)
+    assert {tag.tag_id for tag in await all_of(database, CorpTag)} == {TAG, "et2"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +18,7 @@ from bot.customers.guide_names import GuideNames
 from bot.customers.profiles import meet
 from bot.customers.timeline import timeline
 from bot.customers.transfers import Transfers
-from bot.errors import Conflict, NotFound, TellGuide, Unprocessable
+from bot.errors import Conflict, NotFound, RetryLater, TellGuide, Unprocessable
 from bot.store.channel_tables import GuideNotice
 from bot.store.contact_tables import ContactRead, Follow, Guide, Transfer
 from bot.store.database import Database
@@ -180,6 +181,22 @@ async def test_killed_while_asking_it_is_looked_up_later(desk: Desk) -> None:
         )
     desk.script.will(RESULT, told(2))
     await desk.transfers.tick()
+    assert (await desk.row()).state == "waiting"
+
+
+async def test_an_answer_from_before_the_asking_does_not_end_it(desk: Desk) -> None:
+    """The look was begun while WeCom was still being asked."""
+    desk.script.will(ASK, RetryLater("busy"))
+    with suppress(RetryLater):
+        await desk.transfers.begin("wmA", takeover="wang", by="api")
+    async with desk.database.write() as session:
+        values = {"state": "asking", "look_at": START, "ended_at": None}
+        await session.execute(update(Transfer).values(values))
+    seen = await desk.row()
+    async with desk.database.write() as session:
+        await session.execute(update(Transfer).values(state="waiting"))
+    desk.script.will(RESULT, {"customer": [], "next_cursor": ""})
+    await desk.transfers._look("li", "wang", resigned=False, rows=[seen])
     assert (await desk.row()).state == "waiting"
 
 
