@@ -75,7 +75,7 @@ class MessageForgetter:
             async with self._database.write() as session:
                 await session.execute(
                     delete(table)
-                    .where(table.id.in_(ids))
+                    .where(table.id.in_(ids), *old)  # somebody may have sent one again meanwhile
                     .execution_options(synchronize_session=False)
                 )
         return len(ids)

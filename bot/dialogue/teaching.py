@@ -98,13 +98,15 @@ class Teaching:
             text = (await _open(session, review_id)).text
         await self._check(text, intent)
         async with self._database.write() as session:
-            self._close(await _open(session, review_id), ReviewStatus.ACCEPTED, by)
+            review = await _open(session, review_id, hold=True)
+            self._close(review, ReviewStatus.ACCEPTED, by)
             return await self._insert(session, text, intent, by)
 
     async def dismiss(self, review_id: int, *, by: str) -> None:
         """Take a burst off the queue without learning from it."""
         async with self._database.write() as session:
-            self._close(await _open(session, review_id), ReviewStatus.DISMISSED, by)
+            review = await _open(session, review_id, hold=True)
+            self._close(review, ReviewStatus.DISMISSED, by)
 
     async def add(self, text: str, intent: str, *, by: str) -> NluExample:
         """Keep an example for the next training.
@@ -167,8 +169,8 @@ class Teaching:
         return example
 
 
-async def _open(session: AsyncSession, review_id: int) -> NluReview:
-    review = await session.get(NluReview, review_id)
+async def _open(session: AsyncSession, review_id: int, *, hold: bool = False) -> NluReview:
+    review = await session.get(NluReview, review_id, with_for_update=hold or None)
     if review is None:
         raise NotFound(f"没有编号为 {review_id} 的待审例句")
     if review.status != ReviewStatus.OPEN:

@@ -5,7 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import func, select
+import pytest
+from meanwhile import Meanwhile
+from meanwhile import meanwhile as meanwhile
+from sqlalchemy import func, select, update
 
 from bot.clock import ManualClock
 from bot.dialogue.forgetting import MessageForgetter
@@ -119,3 +122,18 @@ async def test_the_newest_row_stays_so_that_its_number_is_not_given_again(
     await MessageForgetter(ledger, ManualClock(NOW), days=90).tick()
     async with ledger.read() as session:
         assert (await session.scalars(select(Message.msgid))).all() == ["m2"]
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("database", ["postgres"], indirect=True)
+async def test_an_old_reply_that_somebody_sends_again_is_not_deleted_with_the_old(
+    database: Database, meanwhile: Meanwhile
+) -> None:
+    for number in (1, 2):
+        await talk(database, number, days=200)
+    again = update(Outbound).where(Outbound.id == 1).values(state=WorkState.READY)
+    meanwhile.after(database, "FROM outbound", again)
+    await MessageForgetter(database, ManualClock(NOW), days=180).tick()
+    async with database.read() as session:
+        kept = list(await session.scalars(select(Outbound.state).order_by(Outbound.id)))
+    assert kept == [WorkState.READY, WorkState.DONE]
