@@ -5,19 +5,30 @@ from __future__ import annotations
 import os
 import secrets
 import socket
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from functools import cache
 from typing import Any, TypeVar, cast
 
-from sqlalchemy import CursorResult, and_, bindparam, func, literal_column, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    CursorResult,
+    and_,
+    bindparam,
+    func,
+    literal_column,
+    or_,
+    select,
+    tuple_,
+    update,
+)
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
 from bot.store.channel_tables import Greeting, GuideNotice
 from bot.store.columns import UtcDateTime
 from bot.store.contact_tables import SyncRun, TagJob
-from bot.store.outreach_tables import OutreachTask
+from bot.store.outreach_tables import OutreachTask, TouchRow, TouchState
 from bot.store.tables import Burst, InboxEvent, KfAccount, Outbound, Work, WorkState
 
 WorkRow = TypeVar(
@@ -149,7 +160,10 @@ async def _change_held(session: AsyncSession, row: WorkRow, **changes: Any) -> b
 
 
 async def revive(session: AsyncSession, table: type[Work], row_id: int, *, now: datetime) -> bool:
-    """Put a failed or dead row back to work, as an operator asked."""
+    """Put a failed or dead row back to work, as an operator asked.
+
+    A touch that had failed with it is on its way again, and counts against its limits.
+    """
     target: Any = table
     result = cast(
         "CursorResult[Any]",
@@ -159,7 +173,29 @@ async def revive(session: AsyncSession, table: type[Work], row_id: int, *, now: 
             .values(state=WorkState.READY, due_at=now, attempts=0, error=None, finished_at=None)
         ),
     )
-    return result.rowcount == 1
+    if result.rowcount != 1:
+        return False
+    if (promised := _TOUCHES.get(target)) is not None:
+        await session.execute(
+            update(TouchRow)
+            .where(promised(row_id), TouchRow.status == TouchState.FAILED)
+            .values(status=TouchState.SENDING, explanation="")
+            .execution_options(synchronize_session=False)
+        )
+    return True
+
+
+_TOUCHES: dict[Any, Callable[[int], ColumnElement[bool]]] = {
+    Outbound: lambda row_id: (
+        TouchRow.id
+        == select(Outbound.payload["touch"].as_string())
+        .where(Outbound.id == row_id)
+        .scalar_subquery()
+    ),
+    GuideNotice: lambda row_id: tuple_(TouchRow.external_userid, TouchRow.receipt).in_(
+        select(GuideNotice.external_userid, GuideNotice.key).where(GuideNotice.id == row_id)
+    ),
+}
 
 
 async def next_due(session: AsyncSession, table: type[WorkRow]) -> datetime | None:
