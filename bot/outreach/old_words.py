@@ -7,8 +7,8 @@ its touches go back to the dispatcher, which asks in the words of now.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
@@ -29,7 +29,7 @@ from bot.store.outreach_tables import OutreachTask, TaskKind, TaskPhase, TouchRo
 from bot.wecom.client import WeComClient
 from bot.wecom.moments import publishers
 from bot.wecom.paging import pages
-from scheduler import Rule, Step
+from scheduler import Rule, Step, Touch
 from scheduler.dispatch import hours_refusal
 from scripts_library import Script
 
@@ -90,32 +90,40 @@ class Rewording:
         async with self._database.read() as session:
             rows = await _asked(session, journey)
             names = await guide_names(session, {row.OutreachTask.sender for row in rows})
-            firsts = await _first_touches(session, {row.first for row in rows})
         scripts = {one.id: one for one in await self._library.index()} if rows else {}
-        found: dict[int, OldWords] = {}
+        old: dict[int, Row[Any]] = {}
         for row in rows:
             task: OutreachTask = row.OutreachTask
             step = self._step(row)
-            if task.id in found or step is None or not _waiting(task):
+            if task.id in old or step is None or not _waiting(task):
                 continue
             if self._differ(row, step, names.get(task.sender, ""), scripts):
-                found[task.id] = self._told(row, step, firsts[task.id])
-        return list(found.values())
+                old[task.id] = row
+        due: dict[int, datetime] = {}
+        for row in rows:
+            due[row.OutreachTask.id] = min(row.due, due.get(row.OutreachTask.id, row.due))
+        async with self._database.read() as session:
+            firsts = await _touches(session, [row.first for row in old.values()])
+        return [
+            self._told(row, replace(firsts[row.first], due_at=due[task_id]))
+            for task_id, row in old.items()
+            if row.first in firsts
+        ]
 
     async def ask_anew(self, journey: str, step: str, *, by: str) -> int:
         """Take back what no guide has confirmed and have it asked again; returns how many tasks.
 
         Raises `Conflict` when there is none.
         """
-        asked = 0
+        wanted = []
         for one in await self.found(journey):
             if one.step != step or one.mend is not Mend.ASK_ANEW:
                 continue
             post = one.remote_id if one.kind is TaskKind.MOMENT else None
-            if post is not None and await is_published(self._client, post):
-                continue
-            async with self._database.write() as session:
-                asked += await take_back(session, one.task_id, self._clock.now())
+            if post is None or not await is_published(self._client, post):
+                wanted.append(one.task_id)
+        async with self._database.write() as session:
+            asked = await take_back(session, wanted, self._clock.now())
         if not asked:
             raise Conflict("这一步没有可以换的任务了：导购刚确认过，或者已过补发时限，请刷新再看")
         loggers.outreach.info("guides are asked in new words", journey=journey, step=step, by=by)
@@ -125,7 +133,7 @@ class Rewording:
         journey = self._plans.journeys.get(row.journey)
         return journey.step(row.step) if journey is not None else None
 
-    def _told(self, row: Row[Any], step: Step, first: TouchRow) -> OldWords:
+    def _told(self, row: Row[Any], first: Touch) -> OldWords:
         task: OutreachTask = row.OutreachTask
         return OldWords(
             task_id=task.id,
@@ -136,7 +144,7 @@ class Rewording:
             segment=row.segment,
             waiting=_waiting(task),
             people=0 if task.kind == TaskKind.MOMENT else len(task.audience),
-            mend=self._mend(task, step, first),
+            mend=self._mend(row, first),
         )
 
     def _differ(
@@ -153,24 +161,24 @@ class Rewording:
             return False
         return bool(json.loads(json.dumps(parts)) != said)
 
-    def _mend(self, task: OutreachTask, step: Step, first: TouchRow) -> Mend:
+    def _mend(self, row: Row[Any], first: Touch) -> Mend:
+        task, step = row.OutreachTask, self._step(row)
         if task.phase == TaskPhase.RENEWING:
             return Mend.BEING_ASKED
         if any(task.guides.values()):
             return Mend.PARTLY_OUT
-        if task.phase == TaskPhase.CREATING or task.remote_id is None:
+        if task.phase == TaskPhase.CREATING or task.remote_id is None or step is None:
             return Mend.BEING_MADE
         return askable(self._plans, step, first, self._clock.now())
 
 
-def askable(plans: Plans, step: Step, touch: TouchRow, now: datetime) -> Mend:
+def askable(plans: Plans, step: Step, touch: Touch, now: datetime) -> Mend:
     """Whether the dispatcher would ask again: taken back too late it would not go out at all,
     and outside its hours nobody knows when."""
     if touch.journey not in plans.running:
         return Mend.PAUSED
-    planned = touch_of(touch)
     moments = (now, now + _ANEW)
-    rules = {hours_refusal(step, planned, plans.calendar, at) for at in moments} - {None}
+    rules = {hours_refusal(step, touch, plans.calendar, at) for at in moments} - {None}
     if Rule.MISSED in rules:
         return Mend.TOO_LATE
     return Mend.NOT_NOW if rules else Mend.ASK_ANEW
@@ -184,34 +192,29 @@ async def is_published(client: WeComClient, moment_id: str) -> bool:
     return False
 
 
-async def take_back(session: AsyncSession, task_id: int, now: datetime) -> bool:
-    """Have the poller cancel a task at WeCom and ask anew, unless a guide is faster."""
-    taken: Any = await session.execute(
-        update(OutreachTask)
-        .where(OutreachTask.id == task_id, OutreachTask.phase == TaskPhase.ASKED)
-        .values(phase=TaskPhase.RENEWING, poll_at=now)
-        .execution_options(synchronize_session=False)
-    )
-    return bool(taken.rowcount)
+async def take_back(session: AsyncSession, tasks: Sequence[int], now: datetime) -> int:
+    """Have the poller cancel tasks at WeCom and ask anew, unless a guide is faster; how many."""
+    taken = 0
+    for start in range(0, len(tasks), _CHUNK):
+        some = OutreachTask.id.in_(tasks[start : start + _CHUNK])
+        done: Any = await session.execute(
+            update(OutreachTask)
+            .where(some, OutreachTask.phase == TaskPhase.ASKED)
+            .values(phase=TaskPhase.RENEWING, poll_at=now)
+            .execution_options(synchronize_session=False)
+        )
+        taken += done.rowcount
+    return taken
 
 
 async def _asked(session: AsyncSession, journey: str | None) -> list[Row[Any]]:
-    """Tasks that wait for guides, once for each segment and arm, with their earliest touch."""
-    order = func.row_number().over(
-        partition_by=(TouchRow.task_id, TouchRow.segment, TouchRow.variant),
-        order_by=(TouchRow.due_at, TouchRow.id),
-    )
+    """Tasks that wait for guides, once for each segment and arm, with the earliest time."""
     own = () if journey is None else (TouchRow.journey == journey,)
     open_tasks = select(OutreachTask.id).where(OutreachTask.phase.in_(_AT_WECOM))
+    words = (TouchRow.task_id, TouchRow.journey, TouchRow.step, TouchRow.segment, TouchRow.variant)
     touches = (
         select(
-            TouchRow.id.label("first"),
-            TouchRow.task_id,
-            TouchRow.journey,
-            TouchRow.step,
-            TouchRow.segment,
-            TouchRow.variant,
-            order.label("place"),
+            *words, func.min(TouchRow.id).label("first"), func.min(TouchRow.due_at).label("due")
         )
         .where(
             *own,
@@ -219,32 +222,23 @@ async def _asked(session: AsyncSession, journey: str | None) -> list[Row[Any]]:
             TouchRow.status.in_((TouchState.ASKED, TouchState.SENT)),
             TouchRow.unwanted.is_(None),
         )
+        .group_by(*words)
         .subquery()
     )
     rows = await session.execute(
-        select(
-            OutreachTask,
-            touches.c.first,
-            touches.c.journey,
-            touches.c.step,
-            touches.c.segment,
-            touches.c.variant,
-        )
+        select(OutreachTask, touches)
         .join(touches, touches.c.task_id == OutreachTask.id)
-        .where(touches.c.place == 1)
         .order_by(OutreachTask.id, touches.c.segment, touches.c.variant)
     )
     return list(rows.all())
 
 
-async def _first_touches(session: AsyncSession, ids: set[str]) -> dict[int, TouchRow]:
-    """By task, the earliest of its touches."""
-    wanted, found = sorted(ids), list[TouchRow]()
-    for start in range(0, len(wanted), _CHUNK):
-        some = select(TouchRow).where(TouchRow.id.in_(wanted[start : start + _CHUNK]))
-        found += await session.scalars(some)
-    found.sort(key=lambda row: row.due_at, reverse=True)
-    return {row.task_id: row for row in found if row.task_id is not None}
+async def _touches(session: AsyncSession, ids: Sequence[str]) -> dict[str, Touch]:
+    found: dict[str, Touch] = {}
+    for start in range(0, len(ids), _CHUNK):
+        some = select(TouchRow).where(TouchRow.id.in_(ids[start : start + _CHUNK]))
+        found |= {row.id: touch_of(row) for row in await session.scalars(some)}
+    return found
 
 
 def _waiting(task: OutreachTask) -> tuple[str, ...]:

@@ -20,6 +20,7 @@ from bot.customers.follows import JOINED
 from bot.errors import RetryLater, WeComError
 from bot.outreach.old_words import Mend, askable, is_published, take_back
 from bot.outreach.plans import Plans
+from bot.outreach.touch_rows import touch_of
 from bot.store.contact_tables import Follow, TagJob
 from bot.store.database import Database
 from bot.store.outreach_tables import (
@@ -100,7 +101,9 @@ class PostRecall:
         journey = self._plans.running.get(touch.journey)
         step = journey.step(touch.step) if journey is not None else None
         now = self._clock.now()
-        return step is not None and askable(self._plans, step, touch, now) is Mend.ASK_ANEW
+        return (
+            step is not None and askable(self._plans, step, touch_of(touch), now) is Mend.ASK_ANEW
+        )
 
     async def _is_listed(self, case: _Case) -> bool:
         async for answer in pages(self._client.moments.audience, case.moment_id, case.userid):
@@ -115,7 +118,7 @@ class PostRecall:
                 return
             looked = [*touch.outcome.get(_LOOKED, ()), case.mark]
             touch.outcome = {**touch.outcome, _LOOKED: looked}
-            if recall and await take_back(session, case.task_id, self._clock.now()):
+            if recall and await take_back(session, [case.task_id], self._clock.now()):
                 loggers.outreach.info("a post is asked again without who left", task=case.task_id)
 
 
