@@ -21,7 +21,7 @@ from bot.customers.erasures import digest_of
 from bot.errors import NotFound
 from bot.store.contact_tables import Erasure
 from bot.store.database import Database
-from bot.store.outreach_tables import OutreachTask, TouchRow
+from bot.store.outreach_tables import TURN, OutreachTask, TouchRow
 from bot.store.tables import Base, Conversation, Customer, InboxEvent, Suggestion
 
 _OWNERS = ("external_userid", "customer")
@@ -56,6 +56,7 @@ class PersonalData:
         return only by adding a guide or writing to us again.
         """
         async with self._database.write() as session:
+            await self._database.alone(session, TURN)
             await _known(session, external_userid)
             counts: dict[str, int] = {}
             await _leave_audiences(session, external_userid)

@@ -14,6 +14,7 @@ from bot.outreach.plans import Plans
 from bot.outreach.touch_rows import cards_of_others, history, save_touches
 from bot.outreach.walks import cohort_walks, enrolment_of, save_walks
 from bot.store.database import Database
+from bot.store.outreach_tables import TURN as TURN
 from bot.store.outreach_tables import JourneyWalk
 from scheduler import (
     Audience,
@@ -25,8 +26,6 @@ from scheduler import (
     schedule_of,
 )
 
-TURN = "outreach"
-"""Listening, planning and dispatching take turns among replicas under this name."""
 _SUBJECTS = 400
 
 

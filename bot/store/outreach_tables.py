@@ -49,6 +49,9 @@ class TaskPhase(StrEnum):
     UNKNOWN = "unknown"
 
 
+TURN = "outreach"
+"""Listening, planning and dispatching take turns among replicas under this name, and so does
+whoever erases somebody: a page under way would write them down again."""
 _RUNNING = text("next_due IS NOT NULL")
 OPEN_TOUCH = text("status IN ('planned', 'moved', 'sending')")
 SENDING_TOUCH = text("status = 'sending'")

@@ -10,18 +10,19 @@ import pytest
 from meanwhile import Meanwhile
 from meanwhile import meanwhile as meanwhile
 from outreach_shop import Shop
-from sqlalchemy import select
+from sqlalchemy import func, select
 from test_journeys_edited import CART, LATER
 from test_tags_of_newcomers import WEEK, _joins_at_night
 from test_task_troubles import CREATE, NEWS
 
+from bot.customers.personal_data import PersonalData
 from bot.errors import RetryLater
 from bot.outreach.journey_shelf import JourneyShelf
 from bot.sandbox import Fault, mass_sends
 from bot.store.claims import claim
 from bot.store.contact_tables import TagJob
 from bot.store.database import Database
-from bot.store.outreach_tables import OutreachTask, TaskPhase
+from bot.store.outreach_tables import JourneyWalk, OutreachTask, TaskPhase
 from bot.store.tables import WorkState
 
 on_postgres = pytest.mark.parametrize("database", ["postgres"], indirect=True)
@@ -148,3 +149,26 @@ async def test_an_older_edit_is_not_taken_up_after_a_newer_one(
     meanwhile.end()
     [step] = plans.journeys["cart"].steps
     assert step.timing.offset.delay == timedelta(hours=7)
+
+
+@pytest.mark.postgres
+@on_postgres
+async def test_nothing_is_planned_for_somebody_who_is_erased_meanwhile(
+    outreach_shop: Callable[..., Shop], database: Database, meanwhile: Meanwhile
+) -> None:
+    shop = outreach_shop(NEWS)
+    await shop.customer("wmOne")
+    await shop.outreach.listener.tick()
+    await shop.behaves("wmOne", "wants_news")
+    await shop.outreach.listener.tick()
+    shop.clock.turn(hours=1)
+
+    async def erased(replica: Database) -> None:
+        await PersonalData(replica, shop.clock).erase("wmOne", by="li")
+
+    meanwhile.after(database, "FROM customer WHERE", erased)
+    await shop.outreach.planner.tick()
+    meanwhile.end()
+    async with database.read() as session:
+        assert await session.scalar(select(func.count()).select_from(JourneyWalk)) == 0
+    assert await shop.touches() == []
