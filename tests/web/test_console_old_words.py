@@ -99,3 +99,23 @@ async def test_words_put_back_and_times_moved_leave_nobody_with_old_words(
     shown = await browser.text(PAGE)
     assert "旅程停用着" in shown
     assert f'action="{ASK}"' not in shown
+
+
+async def test_each_segment_says_for_itself_why_its_words_stay(
+    shop: PagesShop, browser: Guide
+) -> None:
+    """Of two posts of one step one is published by a guide already."""
+    for segment, stand in (("mothers", {SU: True, HE: False}), ("women", {SU: False, HE: False})):
+        one = task(shop, kind="moment", body={"parts": [SAID], "guides": [SU, HE]}, guides=stand)
+        await add(shop, one)
+        status = "sent" if any(stand.values()) else "asked"
+        row = touch(shop, "day1", segment=segment, status=status, task_id=one.id)
+        await add(shop, row)
+    shown = await browser.text("/console/outreach/journeys/newcomer")
+    assert "宝妈、质感女装客 · 2 位导购还没确认" in shown
+    assert "宝妈 · 1 位导购还没确认：已有导购发表了旧的" in shown
+    assert "再请 2 位导购确认" in shown
+    answer = await browser.post(
+        "/console/outreach/journeys/newcomer/steps/day1/ask-anew", htmx=True
+    )
+    assert answer.status >= 400, "WeCom knows no such post: nothing is taken back"

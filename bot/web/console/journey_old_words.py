@@ -58,30 +58,38 @@ async def journeys_of_old_tasks(request: web.Request) -> Mapping[int, str]:
 def _step(here: Desk, journey: Journey, step_id: str, tasks: Sequence[OldWords]) -> OldStep:
     step, say = journey.step(step_id), here.words
     path = step_path(journey.id, step_id)
-    guides: defaultdict[Mend, set[str]] = defaultdict(set)
+    by_mend: defaultdict[Mend, list[OldWords]] = defaultdict(list)
     for one in tasks:
-        guides[one.mend] |= set(one.waiting)
-    labels = [segment_label(journey, name, say) for name in {one.segment: None for one in tasks}]
-    who = [say("comma").join(filter(None, labels))] if any(labels) else []
-    who.append(say("old.waiting", n=len(set().union(*guides.values()))))
+        by_mend[one.mend].append(one)
+    who = [_whom(here, journey, tasks)]
     if people := sum(one.people for one in tasks):
         who.append(say("tasks.people", n=people))
-    alone = len(guides) == 1
+    why = {mend: say(f"old.{mend}") for mend in by_mend if mend is not Mend.ASK_ANEW}
+    if len(by_mend) > 1:
+        why = {mend: say("old.of", who=_whom(here, journey, by_mend[mend]), why=why[mend])
+               for mend in why}  # fmt: skip
     return OldStep(
         kind=step.kind if step else "",
         purpose=step.purpose if step else step_id,
         path=path,
-        act=f"{path}/ask-anew" if Mend.ASK_ANEW in guides else "",
-        askable=len(guides.get(Mend.ASK_ANEW, ())),
+        act=f"{path}/ask-anew" if Mend.ASK_ANEW in by_mend else "",
+        askable=len(_guides(by_mend.get(Mend.ASK_ANEW, ()))),
         who=" · ".join(who),
-        why=[
-            say(f"old.{mend}")
-            if alone
-            else say("old.of", n=len(guides[mend]), why=say(f"old.{mend}"))
-            for mend in Mend
-            if mend in guides and mend is not Mend.ASK_ANEW
-        ],
+        why=list(why.values()),
     )
+
+
+def _guides(tasks: Sequence[OldWords]) -> set[str]:
+    return {guide for one in tasks for guide in one.waiting}
+
+
+def _whom(here: Desk, journey: Journey, tasks: Sequence[OldWords]) -> str:
+    """Segments that tell people apart, in the journey's order, and how many guides."""
+    meant = {one.segment for one in tasks}
+    names = [one.name for one in journey.segments if one.name in meant]
+    labels = [label for name in names if (label := segment_label(journey, name, here.words))]
+    waiting = here.words("old.waiting", n=len(_guides(tasks)))
+    return f"{here.words('comma').join(labels)} · {waiting}" if labels else waiting
 
 
 async def ask_anew(request: web.Request) -> web.Response:

@@ -8,7 +8,7 @@ ZH_OLD_WORDS: dict[str, str] = {
     "old.lead": "已经请导购确认的任务，企业微信不会跟着改。换成新的话：先撤回没确认的，"
     "再用新的话请导购确认；确认过的已经发出，收不回。",
     "old.waiting": "{n} 位导购还没确认",
-    "old.of": "其中 {n} 位：{why}",
+    "old.of": "{who}：{why}",
     "old.ask_anew": "换成新的话",
     "old.ask_anew.sure": "撤回「{name}」还没确认的任务，用新的话再请 {n} 位导购确认？",
     "old.being_made": "企业微信正在建任务，过一会儿刷新再换",
@@ -27,7 +27,7 @@ EN_OLD_WORDS: dict[str, str] = {
     "old.lead": "WeCom does not change a task that guides were asked to confirm. To use the new "
     "words, what is unconfirmed is taken back and asked again; what a guide confirmed is out.",
     "old.waiting": "{n} guides have not confirmed",
-    "old.of": "{n} of them: {why}",
+    "old.of": "{who}: {why}",
     "old.ask_anew": "Use the new words",
     "old.ask_anew.sure": "Take back what is unconfirmed of “{name}” and ask {n} guides again?",
     "old.being_made": "WeCom is making the task; reload in a while",
