@@ -23,7 +23,7 @@ from bot.outreach.plans import Plans
 from bot.outreach.walks import save_walks, walks_of
 from bot.store.contact_tables import CorpTag, TagJob
 from bot.store.database import Database
-from bot.store.outreach_tables import CohortMember, CohortTag
+from bot.store.outreach_tables import TURN, CohortMember, CohortTag
 from bot.store.tables import WorkState
 from bot.store.upsert import insert_new
 from scheduler import (
@@ -256,6 +256,7 @@ class CohortBook:
                 loggers.outreach.warning("a cohort's tag was not deleted", exc_info=error)
                 return
         async with self._database.write() as session:
+            await self._database.alone(session, TURN)
             await session.execute(
                 update(CohortTag).where(CohortTag.cohort == row.cohort).values(retired_at=now)
             )

@@ -10,20 +10,23 @@ import pytest
 from meanwhile import Meanwhile
 from meanwhile import meanwhile as meanwhile
 from outreach_shop import Shop
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 from test_journeys_edited import CART, LATER
 from test_tags_of_newcomers import WEEK, _joins_at_night
 from test_task_troubles import CREATE, NEWS
 
+from bot.customers.corp_tags import TagBook
 from bot.customers.personal_data import PersonalData
 from bot.errors import RetryLater
+from bot.outreach.cohorts import CohortBook
 from bot.outreach.journey_shelf import JourneyShelf
 from bot.sandbox import Fault, mass_sends
 from bot.store.claims import claim
-from bot.store.contact_tables import TagJob
+from bot.store.contact_tables import CorpTag, TagJob
 from bot.store.database import Database
-from bot.store.outreach_tables import JourneyWalk, OutreachTask, TaskPhase
+from bot.store.outreach_tables import CohortTag, JourneyWalk, OutreachTask, TaskPhase
 from bot.store.tables import WorkState
+from scheduler import Rule
 
 on_postgres = pytest.mark.parametrize("database", ["postgres"], indirect=True)
 
@@ -172,3 +175,31 @@ async def test_nothing_is_planned_for_somebody_who_is_erased_meanwhile(
     async with database.read() as session:
         assert await session.scalar(select(func.count()).select_from(JourneyWalk)) == 0
     assert await shop.touches() == []
+
+
+@pytest.mark.postgres
+@on_postgres
+async def test_a_cohort_that_is_retired_while_its_posts_are_planned_walks_no_further(
+    outreach_shop: Callable[..., Shop], database: Database, meanwhile: Meanwhile
+) -> None:
+    """The other replica has files without the journey, and deletes what it left behind."""
+    shop = outreach_shop(WEEK)
+    await _joins_at_night(shop)
+    shop.clock.turn(hours=10)
+    async with database.write() as session:
+        gone = update(CorpTag).values(deleted_at=shop.clock.now())
+        await session.execute(gone)
+
+    async def retires(replica: Database) -> None:
+        plans = outreach_shop(CART).outreach.plans
+        async with replica.read() as session:
+            [tag] = await session.scalars(select(CohortTag))
+        book = CohortBook(replica, shop.clock, plans, TagBook(replica, shop.client, shop.clock))
+        await book._delete(tag, shop.clock.now())
+
+    meanwhile.after(database, "FROM journey_walk", retires, nth=3)
+    await shop.outreach.planner.tick()
+    meanwhile.end()
+    async with database.read() as session:
+        [walk] = await session.scalars(select(JourneyWalk))
+    assert (walk.next_due, walk.ended_by) == (None, Rule.JOURNEY_REMOVED)
