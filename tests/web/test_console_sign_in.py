@@ -21,7 +21,14 @@ from bot.errors import NotFound, TooManyRequests
 from bot.store.database import Database
 from bot.store.migrate import upgrade
 from bot.store.tables import ConsoleSession, ConsoleUser
-from bot.web.console.accounts import HASHER, ensure_first_user, new_password, reset_password
+from bot.web.console.accounts import (
+    HASHER,
+    Accounts,
+    ensure_first_user,
+    new_password,
+    reset_password,
+)
+from bot.web.console.sessions import open_session
 from bot.web.console.throttle import FREE_FAILURES, LONGEST_WAIT, Throttle
 
 
@@ -216,3 +223,13 @@ async def test_empty_database_file_is_enough(tmp_path: Path) -> None:
 
 def test_passwords_are_never_the_same() -> None:
     assert len({new_password() for _ in range(200)}) == 200
+
+
+async def test_a_reset_reaches_whoever_is_just_signing_in(shop: Shop) -> None:
+    proof = await Accounts().proof(shop.database, "admin", shop.password)
+    assert proof is not None
+    await reset_password(shop.database, shop.clock, "admin")
+    opened = await open_session(shop.database, shop.clock, user="admin", proof=proof, hours=12)
+    assert opened is None
+    async with shop.database.read() as session:
+        assert (await session.scalars(select(ConsoleSession))).all() == []

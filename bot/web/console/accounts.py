@@ -175,6 +175,13 @@ class Accounts:
 
     async def check(self, database: Database, name: str, password: str) -> bool:
         """Whether this is the user's password; takes as long for names that do not exist."""
+        return await self.proof(database, name, password) is not None
+
+    async def proof(self, database: Database, name: str, password: str) -> str | None:
+        """The hash that this password fits; None when it is not the user's.
+
+        It is a proof for as long as the hash is the user's: a reset may come meanwhile.
+        """
         async with database.read() as session:
             stored = await session.scalar(
                 select(ConsoleUser.password_hash).where(
@@ -188,18 +195,22 @@ class Accounts:
                 if right and stored and HASHER.check_needs_rehash(stored)
                 else None
             )
-        if renewed:
-            await _renew(database, name, stored, renewed)
-        return right
+        if not right:
+            return None
+        if renewed and await _renew(database, name, stored, renewed):
+            return renewed
+        return stored
 
 
-async def _renew(database: Database, name: str, old: str | None, new: str) -> None:
+async def _renew(database: Database, name: str, old: str | None, new: str) -> bool:
     async with database.write() as session:
-        await session.execute(
+        renewed = await session.scalar(
             update(ConsoleUser)
             .where(ConsoleUser.name == name, ConsoleUser.password_hash == old)
             .values(password_hash=new)
+            .returning(ConsoleUser.name)
         )
+    return renewed is not None
 
 
 def _verify(stored: str | None, password: str) -> bool:

@@ -55,12 +55,14 @@ async def log_in(request: web.Request) -> web.Response:
     except TooManyRequests as error:
         wait = int(str(error.details["wait_seconds"]))
         return _form(request, goal=goal, name=name, status=429, wait=wait)
-    if not await request.app[ACCOUNTS].check(request.app[DATABASE], name, password):
+    proof = await request.app[ACCOUNTS].proof(request.app[DATABASE], name, password)
+    token = proof and await _opened(request, name, proof)
+    if not token:
         loggers.web.warning("a sign-in was refused", address=request.remote)
         return _form(request, goal=goal, name=name, status=401, problem="login.wrong")
     await request.app[THROTTLE].forgive(keys)
     await note_sign_in(request.app[DATABASE], request.app[CLOCK], name)
-    return await _welcome(request, name, goal)
+    return _welcome(request, token, goal)
 
 
 async def log_out(request: web.Request) -> web.Response:
@@ -75,11 +77,15 @@ async def log_out(request: web.Request) -> web.Response:
     return response
 
 
-async def _welcome(request: web.Request, name: str, goal: str) -> web.Response:
+async def _opened(request: web.Request, name: str, proof: str) -> str | None:
     hours = request.app[SETTINGS].console.session_hours
-    token = await open_session(request.app[DATABASE], request.app[CLOCK], user=name, hours=hours)
+    database, clock = request.app[DATABASE], request.app[CLOCK]
+    return await open_session(database, clock, user=name, proof=proof, hours=hours)
+
+
+def _welcome(request: web.Request, token: str, goal: str) -> web.Response:
     response = web.Response(status=303, headers={"Location": goal})
-    set_cookie(response, request, token, hours=hours)
+    set_cookie(response, request, token, hours=request.app[SETTINGS].console.session_hours)
     response.del_cookie(_PRE_COOKIE, path=LOGIN)
     return response
 

@@ -29,12 +29,21 @@ class Signed:
     digest: str
 
 
-async def open_session(database: Database, clock: Clock, *, user: str, hours: int) -> str:
-    """A new session; returns the token for the cookie. Sweeps out what has expired."""
+async def open_session(
+    database: Database, clock: Clock, *, user: str, proof: str, hours: int
+) -> str | None:
+    """A new session; returns the token for the cookie. Sweeps out what has expired.
+
+    None when `proof` is the user's hash no longer: whoever changes it signs out everywhere, and
+    that includes a browser that is just signing in.
+    """
     token = secrets.token_urlsafe(32)
     digest, csrf, now = _digest(token), secrets.token_urlsafe(32), clock.now()
     async with database.write() as session:
         await session.execute(delete(ConsoleSession).where(ConsoleSession.expires_at <= now))
+        account = await session.get(ConsoleUser, user, with_for_update={"key_share": True})
+        if account is None or account.password_hash != proof:
+            return None
         session.add(
             ConsoleSession(
                 digest=digest,
