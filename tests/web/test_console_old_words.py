@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import Any
 
+import aiohttp
 import pytest
+from apishop import API_TOKEN
 from consoleshop import Guide, guide, note_of
 from outreachpages import add, open_outreach, task, to, touch
 from pagesshop import HE, SU, PagesShop
@@ -21,7 +23,10 @@ SAID = TextPart("来喝茶吗").as_dict()
 
 
 @pytest.fixture
-async def shop(new_sqlite_url: str, small_model: dict[str, Any]) -> AsyncIterator[PagesShop]:
+async def shop(
+    new_sqlite_url: str, small_model: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[PagesShop]:
+    monkeypatch.setenv("BOT_API__TOKEN", API_TOKEN)
     async with open_outreach(new_sqlite_url, small_model) as shop:
         yield shop
 
@@ -33,7 +38,7 @@ async def browser(shop: PagesShop) -> AsyncIterator[Guide]:
         yield browser
 
 
-async def _asked(shop: PagesShop, sender: str, *people: str, **more: Any) -> int:
+async def _asked(shop: PagesShop, sender: str, *people: str, **more: Any) -> Any:
     body = {"parts": [SAID]}
     one = task(shop, body=body, audience=list(people), sender=sender, **{"guides": {}, **more})
     await add(shop, one)
@@ -81,6 +86,30 @@ async def test_an_edit_tells_who_still_has_the_old_words_and_asks_them_anew(
     assert f'action="{ASK}"' not in shown
     answer = await browser.post(ASK, htmx=True)
     assert (answer.status, "刷新" in note_of(answer)) == (409, True)
+
+
+async def test_other_programs_learn_of_old_words_and_ask_anew_too(
+    shop: PagesShop, browser: Guide
+) -> None:
+    await browser.post("/console/outreach/new-journey", htmx=True, text=TEA)
+    await browser.post(f"{PAGE}/switch", htmx=True, on="1")
+    waits = await _asked(shop, SU, "wmLin", "wmMay")
+    await _edit(browser, TEA.replace("来喝茶吗", "新茶到了"))
+    bearer = {"Authorization": f"Bearer {API_TOKEN}"}
+    async with aiohttp.ClientSession(shop.server.make_url("/api/v1/"), headers=bearer) as http:
+        async with http.get("journeys/tea/old-words") as answer:
+            [item] = (await answer.json())["items"]
+        assert item == {
+            "task": waits, "kind": "mass_send", "step": "hello", "segment": "default",
+            "guides": [SU], "customers": 2, "mend": "ask_anew",
+        }  # fmt: skip
+        statuses = []
+        for step in ("hello", "hello", "none"):
+            async with http.post(f"journeys/tea/steps/{step}/ask-anew", json={}) as answer:
+                statuses.append((answer.status, (await answer.json()).get("tasks")))
+        assert statuses == [(200, 1), (409, None), (409, None)]
+        async with http.get("journeys/nope/old-words") as answer:
+            assert answer.status == 404
 
 
 async def test_words_put_back_and_times_moved_leave_nobody_with_old_words(

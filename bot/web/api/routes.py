@@ -20,6 +20,7 @@ from bot.web.api import (
     greetings,
     group_greetings,
     groups,
+    journey_old_words,
     journeys,
     nlu,
     outreach,
@@ -54,6 +55,7 @@ ENDPOINTS = (
     *touch_calendar.ENDPOINTS,
     *outreach.ENDPOINTS,
     *journeys.ENDPOINTS,
+    *journey_old_words.ENDPOINTS,
 )
 _DOCUMENT = f"{PREFIX}/openapi.json"
 _SIGNABLE = f"{PREFIX}/events"
