@@ -208,8 +208,8 @@ class TaskPoller:
         elif self._clock.now() >= task.valid_until:
             await self._cancel(task, _UNCONFIRMED, Rule.TOO_LATE)
         elif await self._renewals.due(task):
-            await self._tasks.set(task, phase=TaskPhase.RENEWING)
-            await self._renew(task)
+            if await self._tasks.set(task, phase=TaskPhase.RENEWING):
+                await self._renew(task)
         else:
             return False
         return True
@@ -228,14 +228,17 @@ class TaskPoller:
         await self._tasks.set(task, phase=TaskPhase.ASKED)
 
     async def _is_confirmed(self, task: OutreachTask, *, but: Sequence[int]) -> bool:
-        """What WeCom refuses to tell with one of these codes was not confirmed."""
+        """What WeCom refuses to tell with one of these codes was not confirmed.
+
+        A post that the first of its guides has published goes on for the others.
+        """
         try:
             confirmed, _ = await self._read(task)
         except WeComError as error:
             if error.errcode not in but:
                 raise
             return False
-        return confirmed
+        return confirmed or not await self._renewals.waits(task)
 
     async def _unwanted(self, task: OutreachTask) -> Rule | None:
         """The exit that came true for all whom the task was for; None while anyone is left."""

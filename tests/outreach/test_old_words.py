@@ -133,3 +133,21 @@ async def test_a_post_is_asked_again_until_the_first_guide_has_published_it(
     await shop.step(minutes=15)
     seen = [moments.feed(shop.platform, who) for who in ("wmOne", "wmTwo")]
     assert [[one["text"] for one in feed] for feed in seen] == [["新的一"], ["新的一"]]
+
+
+async def test_a_guide_who_publishes_at_the_last_moment_keeps_the_post_for_the_others(
+    outreach_shop: Callable[..., Shop], shelf_of: Any
+) -> None:
+    shop = outreach_shop(WEEK)
+    shelf = shelf_of(shop, WEEK)
+    post = await _posted(shop)
+    await shelf.save(NEW_POST, by="li", journey="week", seen=0)
+    await shop.outreach.rewording.ask_anew("week", "one", by="li")
+    moments.publish(shop.platform, post, GUIDE)
+    for _ in range(3):
+        await shop.step(minutes=1)
+    assert moments.waiting(shop.platform) == [(post, "guide_tang")]
+    moments.publish(shop.platform, post, "guide_tang")
+    await shop.step(minutes=15)
+    [task] = await shop.tasks()
+    assert task.guides == {GUIDE: True, "guide_tang": True}
