@@ -123,14 +123,18 @@ class Outreach:
     async def begin(self) -> None:
         """Before anything is received: what happened before outreach existed begins nothing."""
         await self.follow_shelf()
-        if self._ties.shelf is not None:
-            await self._ties.shelf.tidy()
+        await self.end_removed()
         await self.listener.begin()
 
     async def follow_shelf(self) -> None:
         """Go by the journeys as operators have them now, here or in another replica."""
         if self._ties.shelf is not None:
             await self._ties.shelf.bring(self.plans)
+
+    async def end_removed(self) -> None:
+        """End what was planned for steps and journeys that are gone."""
+        if self._ties.shelf is not None:
+            await self._ties.shelf.tidy()
 
     @property
     def loops(self) -> dict[str, Callable[[], Awaitable[None]]]:
@@ -151,6 +155,7 @@ class Outreach:
             "outreach: calendar": (self._every(60), self.dates.tick),
             "outreach: birthdays": (self._every(300), self.birthdays.tick),
             "outreach: cohorts": (self._every(120), self.cohorts.tick),
+            "outreach: removed journeys": (self._every(3_600), self.end_removed),
         }
 
     def _every(self, seconds: float) -> float:

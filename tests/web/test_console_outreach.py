@@ -226,6 +226,20 @@ async def test_a_text_is_rehearsed_for_a_segment_before_it_is_saved(browser: Gui
     assert unknown.status == 422
 
 
+async def test_what_a_deleted_journey_had_planned_ends_a_day_later_without_a_restart(
+    shop: PagesShop,
+) -> None:
+    assert shop.bot.outreach is not None
+    _, end = shop.bot.outreach.jobs["outreach: removed journeys"]
+    await add(shop, touch(shop, "one", hours=-1, **to("wmLin"), journey="gone"))
+    await end()
+    assert [row.status for row in await rows(shop, TouchRow)] == ["planned"]
+    shop.clock.turn(hours=24)
+    await end()
+    [ended] = await rows(shop, TouchRow)
+    assert (ended.status, ended.rule) == ("skipped", "journey_removed")
+
+
 async def test_results_show_rates_echoes_and_intervals(shop: PagesShop, browser: Guide) -> None:
     post = touch(shop, "day1", status="sent")
     sent = [
