@@ -10,7 +10,7 @@ from bot.clock import Clock
 from bot.customers.notices import Word, tell_guides
 from bot.outreach.call_room import CallRoom
 from bot.outreach.moment_echoes import MomentEchoes
-from bot.outreach.open_tasks import USUAL, OpenTasks, changing
+from bot.outreach.open_tasks import USUAL, OpenTasks, unless_decided
 from bot.outreach.step_results import note_echoes
 from bot.store.database import Database
 from bot.store.outreach_tables import OutreachTask, TouchRow, TouchState
@@ -95,7 +95,7 @@ class MomentResults:
         if waiting:
             next_look = _for_guides(task, now, age=now - out_at)
         async with self._database.write() as session:
-            await session.execute(changing(task).values(poll_at=next_look, guides=dict(out)))
+            await session.execute(unless_decided(task).values(poll_at=next_look, guides=dict(out)))
             if row is not None and (due or out != task.guides):
                 known = await session.get_one(TouchRow, row.id, with_for_update=True)
                 await note_echoes(session, known, _changed(known, echoes))

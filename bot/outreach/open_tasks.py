@@ -24,7 +24,8 @@ _MOST = 5_000
 class OpenTasks:
     """Hands out each task to one replica at a time, and changes only what is still open.
 
-    A person may cancel a task while it is looked at: then the look comes too late.
+    A person may cancel a task while it is looked at, or have it asked for again: then what the
+    look would write of it comes too late.
     """
 
     def __init__(self, database: Database, clock: Clock) -> None:
@@ -60,9 +61,11 @@ class OpenTasks:
         await self.set(task, poll_at=self._clock.now() + USUAL)
 
     async def set(self, task: OutreachTask, **values: Any) -> bool:
-        """False when the task was ended by somebody else."""
+        """False when somebody else has decided on the task meanwhile."""
         async with self._database.write() as session:
-            changed: Any = await session.execute(changing(task).values(**values))
+            changed: Any = await session.execute(unless_decided(task).values(**values))
+        if changed.rowcount:
+            task.phase = values.get("phase", task.phase)
         return bool(changed.rowcount)
 
     async def end(
@@ -76,7 +79,9 @@ class OpenTasks:
         """What of its touches was still open ends with it."""
         values = {"phase": phase, "poll_at": None, "error": reason}
         async with self._database.write() as session:
-            ended: Any = await session.execute(changing(task).values(**values))
+            ended: Any = await session.execute(
+                _changing(task).where(OutreachTask.phase.in_(_OPEN)).values(**values)
+            )
             if ended.rowcount:
                 await end_touches(session, task.id, state, reason, rule)
 
@@ -118,10 +123,14 @@ class OpenTasks:
                 await end_touches(session, task.id, state, task.error or "多次重试没有成功")
 
 
-def changing(task: OutreachTask) -> Any:
-    """An update of the task unless it is over."""
+def unless_decided(task: OutreachTask) -> Any:
+    """An update of the task as long as its phase is what the caller knows."""
+    return _changing(task).where(OutreachTask.phase == task.phase)
+
+
+def _changing(task: OutreachTask) -> Any:
     return (
         update(OutreachTask)
-        .where(OutreachTask.id == task.id, OutreachTask.phase.in_(_OPEN))
+        .where(OutreachTask.id == task.id)
         .execution_options(synchronize_session=False)
     )

@@ -88,7 +88,9 @@ class Renewals:
                 {"phase": TaskPhase.ASKED, "poll_at": now} if published else _ended(left, anew)
             )
             await session.execute(
-                update(OutreachTask).where(OutreachTask.id == task.id).values(values)
+                update(OutreachTask)
+                .where(OutreachTask.id == task.id, OutreachTask.phase == TaskPhase.RENEWING)
+                .values(values)
             )
 
 

@@ -18,6 +18,7 @@ from sqlalchemy import select
 
 from bot.clock import ManualClock
 from bot.delivery.tokens import StoredTokens
+from bot.outreach.old_words import take_back
 from bot.outreach.open_tasks import OpenTasks
 from bot.outreach.plans import plans_of
 from bot.outreach.task_polling import TaskPoller
@@ -66,6 +67,8 @@ class Corp:
         if self.meanwhile is not None:
             await self.meanwhile(about)
         self.under_way -= 1
+        if about.startswith("blocked"):
+            return web.json_response({"errcode": 45009})
         return web.json_response({"errcode": 45033} if too_many else _told(api, about))
 
     def asked(self, api: str) -> Counter[str]:
@@ -294,3 +297,20 @@ async def test_two_replicas_ask_about_each_task_once(
     finally:
         await mine.close()
         await theirs.close()
+
+
+async def test_what_was_decided_during_a_look_is_done_at_once(
+    poller: Callable[..., TaskPoller], database: Database, clock: ManualClock, corp: Corp
+) -> None:
+    """The console has tasks asked for again in new words; the look would put that off."""
+    await _open(database, clock, "blocked/1", "post/2/1")
+    ids = [task.id for task in await _all(database, OutreachTask)]
+
+    async def taken_back(_: str) -> None:
+        async with database.write() as session:
+            await take_back(session, ids, clock.now())
+
+    corp.meanwhile = taken_back
+    await poller(database).tick()
+    tasks = await _all(database, OutreachTask)
+    assert {(task.phase, task.poll_at) for task in tasks} == {(TaskPhase.RENEWING, clock.now())}
