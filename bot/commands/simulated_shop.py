@@ -112,6 +112,7 @@ class SimulatedShop:
         if self._upkeep_at is None or self.clock.now() >= self._upkeep_at:
             self._upkeep_at = self.clock.now() + _UPKEEP
             await self.outreach.cohorts.tick()
+            await self.outreach.recall.tick()
             await self.outreach.dates.tick()
             await self.outreach.birthdays.tick()
 
