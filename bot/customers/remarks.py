@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import update
 
 from bot.clock import Clock
+from bot.customers.same_person import lock_customer
 from bot.errors import NotFound, Unprocessable
 from bot.store.contact_tables import Follow
 from bot.store.database import Database
@@ -48,6 +49,7 @@ class Remarks:
         if "remark_mobiles" in fields:
             values["remark_mobiles"] = [one for one in fields["remark_mobiles"] if one]
         async with self._database.write() as session:
+            await lock_customer(session, external_userid)
             await session.execute(
                 update(Follow)
                 .where(Follow.userid == userid, Follow.external_userid == external_userid)

@@ -13,6 +13,7 @@ from bot import loggers
 from bot.customers.contact_events import RelationChange, note_changes
 from bot.customers.follow_rows import of_pairs
 from bot.customers.follows import JOINED, FollowChange, FollowState
+from bot.customers.same_person import lock_customers
 from bot.customers.sync_runs import MemberState
 from bot.customers.tag_names import refresh_tag_names
 from bot.store.contact_tables import Follow, SyncMember, SyncRun
@@ -46,12 +47,16 @@ async def close_missing(session: AsyncSession, run: SyncRun, *, now: datetime) -
     pairs = [(userid, who) for userid, who in keys]
     if not pairs or await _too_many(session, run, missing):
         return Closed()
-    await session.execute(
+    await lock_customers(session, {who for _, who in pairs})
+    closed = await session.execute(
         update(Follow)
-        .where(of_pairs(Follow, pairs))
+        .where(of_pairs(Follow, pairs), missing)  # they may have been heard of meanwhile
         .values(state=FollowState.MISSING, until=now)
+        .returning(Follow.userid, Follow.external_userid)
         .execution_options(synchronize_session=False)
     )
+    more = len(pairs) == _CHUNK
+    pairs = [(userid, who) for userid, who in closed]
     kind, detail = FollowChange.MISSING, {"run": run.id}
     await note_changes(
         session,
@@ -62,7 +67,7 @@ async def close_missing(session: AsyncSession, run: SyncRun, *, now: datetime) -
     )
     people = {who for _, who in pairs}
     await refresh_tag_names(session, people)
-    return Closed(len(pairs), await _alone(session, people), len(pairs) == _CHUNK)
+    return Closed(len(pairs), await _alone(session, people), more)
 
 
 def _missing(run: SyncRun) -> Any:

@@ -9,6 +9,8 @@ from contact_fixtures import contact_client as contact_client
 from contact_fixtures import people as people
 from contact_fixtures import shop as shop
 from contact_platform import SINCE
+from meanwhile import Meanwhile
+from meanwhile import meanwhile as meanwhile
 from sqlalchemy import func, select, text, update
 
 from bot.customers.behaviour import Behaviour, BehaviourBook
@@ -359,3 +361,23 @@ async def test_a_page_is_looked_up_by_an_index(ledger: Database, table: Any) -> 
     async with ledger.read() as session:
         plan = [row[3] for row in await session.execute(text(f"EXPLAIN QUERY PLAN {written}"))]
     assert not [line for line in plan if line.startswith(f"SCAN {table.__tablename__}")], plan
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("database", ["postgres"], indirect=True)
+async def test_a_relation_heard_of_while_the_missing_are_closed_stays(
+    shop: Shop, meanwhile: Meanwhile
+) -> None:
+    fill(shop, guides=2, each=3)
+    await shop.sync().run()
+    shop.clock.turn(days=1)
+    for who in ("wm000x0000", "wm000x0001"):
+        shop.people.unfollow("guide000", who)
+    heard = update(Follow).where(Follow.external_userid == "wm000x0001")
+    meanwhile.after(
+        shop.database, "follow.sweep IS NULL OR", heard.values(state_at=shop.clock.now())
+    )
+    report = await shop.sync().run()
+    assert report.follows.removed == 1
+    assert (await follow(shop, "guide000", "wm000x0000")).state == "missing"
+    assert (await follow(shop, "guide000", "wm000x0001")).state == "active"
