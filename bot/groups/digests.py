@@ -38,7 +38,10 @@ async def note_joiners(
     times: DigestTimes,
     now: datetime,
 ) -> None:
-    """Open a digest of the group unless one gathers already; old news opens none."""
+    """Open a digest of the group unless one gathers already; old news opens none.
+
+    One that is being told by another replica gathers no more.
+    """
     arrivals = [
         one.at
         for one in moves
@@ -48,9 +51,9 @@ async def note_joiners(
         return
     since = min(arrivals)
     gathering = await session.scalar(
-        select(GroupDigest).where(
-            GroupDigest.chat_id == group.chat_id, GroupDigest.state == DigestState.OPEN
-        )
+        select(GroupDigest)
+        .where(GroupDigest.chat_id == group.chat_id, GroupDigest.state == DigestState.OPEN)
+        .with_for_update()
     )
     if gathering is not None:
         gathering.since = min(gathering.since, since)

@@ -18,6 +18,7 @@ from pydantic import ValidationError
 from sqlalchemy import update
 
 from bot.errors import Conflict, GiveUp, NotFound, UnknownOutcome, Unprocessable
+from bot.groups.digests import Digester
 from bot.groups.listing import show_group
 from bot.groups.profiles import ProfilePatch
 from bot.groups.segments import Segments
@@ -305,3 +306,27 @@ async def test_colleagues_are_no_newcomers(small_shop: Shop) -> None:
     gatherings.join(shop.platform, chat, [TANG])
     await shop.settle()
     assert await shop.count(GroupDigest) == 0
+
+
+@on_postgres
+async def test_who_joins_while_the_others_are_told_of_is_told_of_next(
+    shop: Shop, meanwhile: Meanwhile
+) -> None:
+    chat = shop.open("福利群")
+    await shop.settle()
+    gatherings.join(shop.platform, chat, [LIN])
+    await shop.settle()
+    shop.clock.turn(minutes=31)
+
+    async def tells(replica: Database) -> None:
+        times = Digester(replica, shop.clock, Segments.load(), variables=VARIABLES)
+        await times.tend()
+
+    meanwhile.after(shop.database, "FROM group_digest", tells)
+    gatherings.join(shop.platform, chat, [KAI])
+    await shop.settle()
+    meanwhile.end()
+    shop.clock.turn(minutes=31)
+    await shop.groups.digester.tend()
+    told = "".join(notice.text for notice in await shop.rows(GuideNotice))
+    assert "小林" in told and "阿凯" in told
