@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, insert, literal, select
+from sqlalchemy import delete, literal, select
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.clock import Clock
@@ -89,13 +90,16 @@ class AutoTagger:
             else:
                 mark.at = now
             known = select(TagCheck.external_userid)
+            insert = sqlite.insert if self._database.is_sqlite else postgresql.insert
             await session.execute(
-                insert(TagCheck).from_select(
+                insert(TagCheck)
+                .from_select(
                     ["external_userid", "due_at"],
                     select(Customer.external_userid, literal(now, TagCheck.due_at.type)).where(
                         Customer.external_userid.not_in(known)
                     ),
                 )
+                .on_conflict_do_nothing()
             )
 
     async def check_some(self) -> bool:

@@ -127,6 +127,21 @@ async def test_a_check_asked_for_while_one_is_under_way_is_made(
     assert [one.names for one in await all_of(database, TagJob)] == [["加购"]]
 
 
+async def test_the_daily_look_at_everybody_bears_a_wish_made_meanwhile(
+    database: Database, replica: Database, friends: datetime, clock: ManualClock
+) -> None:
+    rules = TagRules.model_validate({"rules": [CART | {"stays": False}]})
+    auto = AutoTagger(database, clock, rules, labels={})
+    await auto.tick()
+    clock.turn(days=1)
+    async with replica.write() as session:
+        await want_check(session, [WHO], now=friends)
+        looking = asyncio.create_task(auto.tick())
+        await _until_somebody_waits(replica)
+    await looking
+    assert await all_of(database, TagCheck) == []
+
+
 async def test_a_reply_taken_in_the_midst_of_withdrawing_it_stays_taken(
     database: Database, replica: Database, friends: datetime
 ) -> None:
@@ -138,9 +153,8 @@ async def test_a_reply_taken_in_the_midst_of_withdrawing_it_stays_taken(
                 leased_by="h/1/a", leased_until=friends + timedelta(minutes=1), attempts=1
             )
         )
-        async with asyncio.timeout(5):
-            withdrawing = asyncio.create_task(_opts_out(database, friends))
-            await _until_somebody_waits(replica)
+        withdrawing = asyncio.create_task(_opts_out(database, friends))
+        await _until_somebody_waits(replica)
     await withdrawing
     assert [one.state for one in await all_of(database, Outbound)] == [WorkState.READY]
 
@@ -152,10 +166,11 @@ async def _opts_out(database: Database, now: datetime) -> None:
 
 async def _until_somebody_waits(database: Database) -> None:
     waiting = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
-    while True:
-        async with database.read() as session:
-            if await session.scalar(waiting):
-                return
+    async with asyncio.timeout(5):
+        while True:
+            async with database.read() as session:
+                if await session.scalar(waiting):
+                    return
 
 
 async def _automatic_reply(database: Database, now: datetime) -> None:
