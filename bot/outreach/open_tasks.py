@@ -75,13 +75,15 @@ class OpenTasks:
         state: TouchState,
         reason: str,
         rule: Rule | None = None,
+        *,
+        overrule: bool = False,
     ) -> None:
-        """What of its touches was still open ends with it."""
+        """What of its touches was still open ends with it, unless somebody else has decided on
+        the task meanwhile; a person may `overrule` that."""
         values = {"phase": phase, "poll_at": None, "error": reason}
+        change = _while_open(task) if overrule else unless_decided(task)
         async with self._database.write() as session:
-            ended: Any = await session.execute(
-                _changing(task).where(OutreachTask.phase.in_(_OPEN)).values(**values)
-            )
+            ended: Any = await session.execute(change.values(**values))
             if ended.rowcount:
                 await end_touches(session, task.id, state, reason, rule)
 
@@ -125,12 +127,12 @@ class OpenTasks:
 
 def unless_decided(task: OutreachTask) -> Any:
     """An update of the task as long as its phase is what the caller knows."""
-    return _changing(task).where(OutreachTask.phase == task.phase)
+    return _while_open(task).where(OutreachTask.phase == task.phase)
 
 
-def _changing(task: OutreachTask) -> Any:
+def _while_open(task: OutreachTask) -> Any:
     return (
         update(OutreachTask)
-        .where(OutreachTask.id == task.id)
+        .where(OutreachTask.id == task.id, OutreachTask.phase.in_(_OPEN))
         .execution_options(synchronize_session=False)
     )

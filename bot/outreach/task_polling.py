@@ -119,7 +119,7 @@ class TaskPoller:
         reason = f"由 {by} 取消"
         if task.phase == TaskPhase.ASKED and task.remote_id is not None:
             async with self._room.place(Turn.PERSON):
-                await self._cancel(task, reason, None)
+                await self._cancel(task, reason, None, overrule=True)
         elif task.phase != TaskPhase.NEW or not await self._tasks.take_back(task, reason):
             raise Conflict("这个任务已经结束，或正在提交，不能取消；请刷新后再看")
 
@@ -278,12 +278,15 @@ class TaskPoller:
                 raise
         loggers.outreach.info("guides were reminded", task=task.id)
 
-    async def _cancel(self, task: OutreachTask, reason: str, rule: Rule | None) -> None:
+    async def _cancel(
+        self, task: OutreachTask, reason: str, rule: Rule | None, *, overrule: bool = False
+    ) -> None:
         """What a guide confirmed a moment earlier has gone out, so it is read once more."""
         await self._stop(task)
         with contextlib.suppress(WeComError):
             await self._read(task)
-        await self._tasks.end(task, TaskPhase.CANCELLED, TouchState.CANCELLED, reason, rule)
+        end = (TaskPhase.CANCELLED, TouchState.CANCELLED, reason, rule)
+        await self._tasks.end(task, *end, overrule=overrule)
 
     async def _stop(self, task: OutreachTask) -> None:
         """Cancelling twice is refused with a code that says it was cancelled before."""

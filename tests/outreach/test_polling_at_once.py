@@ -40,6 +40,7 @@ journeys:
   steps:
   - {id: tell, purpose: 告诉上新, kind: mass_send, at: {hours: 1}, content: {text: 新款到店了}}
 """
+REFUSED = {"blocked": 45009, "gone": 41093}
 MEMBERS, SEEN = "get_groupmsg_task", "get_moment_send_result"
 
 
@@ -67,9 +68,8 @@ class Corp:
         if self.meanwhile is not None:
             await self.meanwhile(about)
         self.under_way -= 1
-        if about.startswith("blocked"):
-            return web.json_response({"errcode": 45009})
-        return web.json_response({"errcode": 45033} if too_many else _told(api, about))
+        refused = REFUSED.get(about.split("/")[0], 45033 if too_many else 0)
+        return web.json_response({"errcode": refused} if refused else _told(api, about))
 
     def asked(self, api: str) -> Counter[str]:
         return Counter(about for called, about in self.calls if called == api)
@@ -302,8 +302,9 @@ async def test_two_replicas_ask_about_each_task_once(
 async def test_what_was_decided_during_a_look_is_done_at_once(
     poller: Callable[..., TaskPoller], database: Database, clock: ManualClock, corp: Corp
 ) -> None:
-    """The console has tasks asked for again in new words; the look would put that off."""
-    await _open(database, clock, "blocked/1", "post/2/1")
+    """The console has tasks asked for again in new words; the looks would put that off, or end
+    what another replica has cancelled at WeCom already."""
+    await _open(database, clock, "gone/1", "post/2/1", "blocked/3")
     ids = [task.id for task in await _all(database, OutreachTask)]
 
     async def taken_back(_: str) -> None:
@@ -314,3 +315,5 @@ async def test_what_was_decided_during_a_look_is_done_at_once(
     await poller(database).tick()
     tasks = await _all(database, OutreachTask)
     assert {(task.phase, task.poll_at) for task in tasks} == {(TaskPhase.RENEWING, clock.now())}
+    gone, _, blocked = await _all(database, TouchRow)
+    assert {gone.status, blocked.status} == {TouchState.ASKED}
