@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from collections.abc import Sequence
-from datetime import timedelta
 from pathlib import Path
 
 from bot.clock import Clock
-from bot.errors import GiveUp, UnknownOutcome
+from bot.delivery.uploads import Uploads
+from bot.errors import GiveUp
 from bot.store.database import Database
-from bot.store.tables import MediaUpload
 from bot.wecom.client import WeComClient
 
-_LIFETIME = timedelta(days=3)
-_MARGIN = timedelta(hours=2)
 _MAX_BYTES = {"image": 10 * 2**20, "video": 10 * 2**20, "file": 20 * 2**20}
 
 
@@ -34,31 +30,20 @@ class MediaLibrary:
         root: Path,
         more: Sequence[Path] = (),
     ) -> None:
-        self._database = database
         self._client = client
-        self._clock = clock
+        self._uploads = Uploads(database, clock)
         self._roots = (root, *more)
 
     async def media_id(self, kind: str, source: str) -> str:
         """Upload `source` if WeCom does not hold it; raises `GiveUp` when it cannot be read."""
         content = await asyncio.to_thread(self._read, kind, source)
-        digest = hashlib.sha256(content).hexdigest()
-        now = self._clock.now()
-        async with self._database.read() as session:
-            known = await session.get(MediaUpload, (digest, kind))
-        if known and known.expires_at - _MARGIN > now:
-            return known.media_id
-        answer = await self._client.media.upload_bytes(
-            kind, filename=Path(source).name, content=content
+        return await self._uploads.media_id(
+            kind,
+            content,
+            lambda: self._client.media.upload_bytes(
+                kind, filename=Path(source).name, content=content
+            ),
         )
-        if not (media_id := answer.get("media_id")):
-            raise UnknownOutcome("企业微信的回应里没有 media_id", api="media/upload")
-        upload = MediaUpload(
-            digest=digest, kind=kind, media_id=str(media_id), expires_at=now + _LIFETIME
-        )
-        async with self._database.write() as session:
-            await session.merge(upload)
-        return upload.media_id
 
     def find(self, source: str) -> Path | None:
         """Where a file lies, if it lies in one of the folders."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bot.store.database import Database
 from bot.store.tables import SharedSecret
+from bot.store.upsert import put
 from bot.wecom.tokens import Token
 
 
@@ -19,7 +20,12 @@ class StoredTokens:
         return None if row is None else Token(row.value, row.expires_at)
 
     async def save(self, name: str, token: Token) -> None:
+        row = {"value": token.value, "expires_at": token.expires_at}
         async with self._database.write() as session:
-            await session.merge(
-                SharedSecret(name=name, value=token.value, expires_at=token.expires_at)
+            await put(
+                session,
+                SharedSecret,
+                [{"name": name, **row}],
+                unique=["name"],
+                change=list(row),
             )

@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from bot.clock import Clock
 from bot.delivery.media import MediaLibrary, found_below
-from bot.errors import GiveUp, UnknownOutcome
+from bot.delivery.uploads import Uploads
+from bot.errors import GiveUp
 from bot.store.database import Database
-from bot.store.tables import MediaUpload
 from bot.wecom.client import WeComClient
 
 Attachment = dict[str, Any]
 _MOMENT = "moment"
-_LIFETIME, _MARGIN = timedelta(days=3), timedelta(hours=2)
 _MOST_BYTES = 10 * 2**20
 
 
@@ -86,9 +83,8 @@ class MomentMedia:
         root: Path,
         more: Sequence[Path] = (),
     ) -> None:
-        self._database = database
         self._client = client
-        self._clock = clock
+        self._uploads = Uploads(database, clock)
         self._roots = (root, *more)
 
     async def content(self, parts: Sequence[Mapping[str, Any]]) -> tuple[str, list[Attachment]]:
@@ -115,20 +111,11 @@ class MomentMedia:
 
     async def _media_id(self, source: str) -> str:
         content = await asyncio.to_thread(self._read, source)
-        digest, now = hashlib.sha256(content).hexdigest(), self._clock.now()
-        async with self._database.read() as session:
-            known = await session.get(MediaUpload, (digest, _MOMENT))
-        if known and known.expires_at - _MARGIN > now:
-            return known.media_id
-        answer = await self._client.moments.upload(filename=Path(source).name, content=content)
-        if not (media_id := answer.get("media_id")):
-            raise UnknownOutcome("企业微信的回应里没有 media_id", api="media/upload_attachment")
-        upload = MediaUpload(
-            digest=digest, kind=_MOMENT, media_id=str(media_id), expires_at=now + _LIFETIME
+        return await self._uploads.media_id(
+            _MOMENT,
+            content,
+            lambda: self._client.moments.upload(filename=Path(source).name, content=content),
         )
-        async with self._database.write() as session:
-            await session.merge(upload)
-        return upload.media_id
 
     def _read(self, source: str) -> bytes:
         path = next(filter(None, (found_below(root, source) for root in self._roots)), None)
