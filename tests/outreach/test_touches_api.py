@@ -6,13 +6,18 @@ from typing import Any
 
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
+from meanwhile import Meanwhile
+from meanwhile import meanwhile as meanwhile
 from outreach_shop import GUIDE, Shop
 from test_moments import WEEK
 from test_nudges import CART, TWO, WHO
 
+from bot.clock import ManualClock
 from bot.customers.opt_outs import OptOutSource, opt_out
+from bot.outreach.planning import Planner
 from bot.sandbox import moments
 from bot.settings import Settings
+from bot.store.database import Database
 from bot.web import keys
 from bot.web.application import web_application
 
@@ -212,3 +217,30 @@ async def test_a_step_that_a_limit_keeps_waiting_is_told_with_its_rule(
     for _ in range(8):
         await shop.step(minutes=30)
     assert await told(journey="sale") == [("call", "sent", "gap", None)]
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("database", ["postgres"], indirect=True)
+@pytest.mark.parametrize("read", ["ORDER BY touch.due_at, touch.id", "FROM journey_walk"])
+async def test_a_step_that_is_planned_while_one_looks_is_not_missing(
+    outreach_shop: Callable[..., Shop], api: Any, meanwhile: Meanwhile, read: str
+) -> None:
+    shop = outreach_shop(TWO)
+    await shop.customer(WHO)
+    await shop.step()
+    await shop.behaves(WHO, "cart_left")
+    for _ in range(4):
+        await shop.step(minutes=20)
+    await shop.behaves(WHO, "sale_called")
+    await shop.step(minutes=10)
+    ask = await api(shop)
+
+    async def plans(replica: Database) -> None:
+        later = ManualClock(shop.clock.now() + timedelta(hours=4))
+        await Planner(replica, later, shop.outreach.plans).tick()
+
+    meanwhile.after(shop.database, read, plans)
+    _, found = await ask("/touches", external_userid=WHO)
+    assert [one["step"] for one in found["items"]] == ["worry", "call"]
+    meanwhile.end()
+    assert len(await shop.touches()) == 2

@@ -96,17 +96,20 @@ class QuotaView(BaseModel):
 
 
 async def list_touches(request: web.Request, query: TouchQuery, body: None) -> TouchList:
+    """Steps that wait are read before the touches that they become, lest one be in neither."""
     who, now = query.external_userid, request.app[CLOCK].now()
+    waiting: Sequence[TouchRow] = ()
     async with request.app[DATABASE].read() as session:
+        if who and (outreach := request.app[OUTREACH]) is not None:
+            waiting = await put_off(session, outreach.plans, who, now)
         missed = await posts_missed(session, who) if who else {}
         status: Any = standing_of(missed, now) if missed else TouchRow.status
         rows = [
             (row, TouchState(stands))
             for row, stands in await session.execute(_wanted(query, status))
         ]
-        if who and (outreach := request.app[OUTREACH]) is not None:
-            waiting = await put_off(session, outreach.plans, who, now)
-            rows = _merged(rows, [row for row in waiting if _matches(query, row)], query.limit)
+    if waiting:
+        rows = _merged(rows, [row for row in waiting if _matches(query, row)], query.limit)
     page = rows[: query.limit]
     zone = request.app[SETTINGS].shop.zone
     more = len(rows) > query.limit
