@@ -15,7 +15,7 @@ from bot.customers.follow_rows import of_pairs, standing_of, standing_values
 from bot.customers.follows import read
 from bot.customers.parked import unpark
 from bot.customers.same_person import lock_customers
-from bot.customers.tag_names import refresh_tag_names, tag_labels
+from bot.customers.tag_names import hold_tag_names, refresh_tag_names, tag_labels
 from bot.customers.tag_rows import add_tag_rows, note_tag_changes, write_tags
 from bot.customers.tally import Tally
 from bot.store.contact_tables import ContactCard, Follow, FollowTag
@@ -90,6 +90,7 @@ class _Page:
         self._fresh: set[str] = set()
 
     async def store(self) -> Stored:
+        await hold_tag_names(self._session)
         await self._customers()
         await self._follows()
         await refresh_tag_names(self._session, self._touched)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.clock import Clock
@@ -14,6 +14,7 @@ from bot.store.database import Database
 from bot.store.tables import Customer
 
 _CHUNK = 400
+_DOOR = func.hashtext("names of tags")
 
 
 async def tag_labels(
@@ -28,9 +29,21 @@ async def tag_labels(
     return {row.tag_id: row.name for row in await session.execute(wanted)}
 
 
+async def hold_tag_names(session: AsyncSession) -> None:
+    """Until this transaction ends, the bearers of a renamed tag are not looked for.
+
+    It may be writing down names that it read before the change; its customers bear the tag for
+    everybody else only from then on.
+    """
+    if _is_postgres(session):
+        await session.execute(select(func.pg_advisory_xact_lock_shared(_DOOR)))
+
+
 async def refresh_tag_names(session: AsyncSession, ids: Iterable[str]) -> None:
     """Set `Customer.tags` from the tags of open relations; deleted tags no longer count."""
     wanted = sorted(set(ids))
+    if wanted:
+        await hold_tag_names(session)
     for start in range(0, len(wanted), _CHUNK):
         await _refresh(session, wanted[start : start + _CHUNK])
 
@@ -90,6 +103,8 @@ class TagNameKeeper:
             )
         if tag is None:
             return False
+        if not tag.refresh_from and not await self._all_have_written():
+            return False  # the next tick comes back to it
         async with self._database.write() as session:
             bearers = (
                 await session.scalars(
@@ -110,3 +125,14 @@ class TagNameKeeper:
                 .values(refresh_from=bearers[-1] if len(bearers) == _CHUNK else None)
             )
         return True
+
+    async def _all_have_written(self) -> bool:
+        """Whether nobody is under way who may have read names before the change."""
+        if self._database.is_sqlite:
+            return True
+        async with self._database.write() as session:
+            return bool(await session.scalar(select(func.pg_try_advisory_xact_lock(_DOOR))))
+
+
+def _is_postgres(session: AsyncSession) -> bool:
+    return session.get_bind().dialect.name == "postgresql"

@@ -26,6 +26,7 @@ from bot.customers.shop_greetings import GreetingEdit, ShopGreetings
 from bot.customers.sync import Synchroniser
 from bot.customers.sync_runs import RunState
 from bot.customers.tag_checks import want_check
+from bot.customers.tag_names import TagNameKeeper, refresh_tag_names
 from bot.customers.tag_rules import TagRules
 from bot.customers.tagging import tag_row, want_tags
 from bot.errors import Conflict
@@ -105,6 +106,24 @@ async def test_a_tag_put_on_while_it_is_asked_about_can_still_be_taken_off(
         promised = await want_tags(session, GUIDE, WHO, remove=[TAG], cause="api", now=friends)
     assert promised is not None
     assert promised.remove == [TAG]
+
+
+async def test_a_tag_renamed_while_it_is_put_on_has_its_new_name(
+    database: Database, friends: datetime, meanwhile: Meanwhile, clock: ManualClock
+) -> None:
+    async def follow(replica: Database) -> None:
+        await TagNameKeeper(replica, clock).tick()
+
+    renamed = update(CorpTag).values(name="想买", refresh_from="")
+    meanwhile.after(database, "FROM follow_tag JOIN follow", renamed, follow)
+    async with database.write() as session:
+        session.add(FollowTag(tag_id=TAG, external_userid=WHO, userid=GUIDE))
+        await session.flush()
+        await refresh_tag_names(session, [WHO])
+    meanwhile.end()
+    await TagNameKeeper(database, clock).tick()
+    [customer] = await all_of(database, Customer)
+    assert customer.tags == ["想买"]
 
 
 async def test_a_check_asked_for_while_one_is_under_way_is_made(
