@@ -94,14 +94,14 @@ async def all_of(database: Database, table: Any) -> list[Any]:
         return list(await session.scalars(select(table)))
 
 
-@pytest.mark.parametrize("read", ["FROM follow_tag", "FROM tag_job"])
 async def test_a_tag_put_on_while_it_is_asked_about_can_still_be_taken_off(
-    database: Database, friends: datetime, meanwhile: Meanwhile, read: str
+    database: Database, friends: datetime, meanwhile: Meanwhile
 ) -> None:
     job = tag_row(GUIDE, WHO, add=[TAG], cause="channel", now=friends)
     await add(database, TagJob(**job))
     put_on = insert(FollowTag).values(tag_id=TAG, external_userid=WHO, userid=GUIDE)
-    meanwhile.after(database, read, put_on, update(TagJob).values(state=WorkState.DONE))
+    done = update(TagJob).values(state=WorkState.DONE)
+    meanwhile.after(database, "FROM follow_tag", put_on, done)
     async with database.write() as session:
         promised = await want_tags(session, GUIDE, WHO, remove=[TAG], cause="api", now=friends)
     assert promised is not None
