@@ -6,7 +6,7 @@ import itertools
 import secrets
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from typing import Any
@@ -140,9 +140,16 @@ class Campaigns:
             most = max(most, sum(1 for _ in within))
         return most
 
-    def outside(self, opens: float, closes: float) -> list[Reached]:
-        """What reached customers when the shop is silent; hours of its day."""
-        return [one for one in self.reached() if not opens <= _hour(one.at) <= closes]
+    def outside(self, opens: float, closes: float, texts: Collection[str]) -> list[Reached]:
+        """What reached customers, or guides for them, when the shop is silent; hours of its day.
+
+        Guides are told at any hour of other things, such as a greeting that failed.
+        """
+        return [
+            one
+            for one in self.reached()
+            if not opens <= _hour(one.at) <= closes and {*texts} & {*one.text.split("\n")}
+        ]
 
     def per_day(self, way: str) -> Counter[tuple[str, str]]:
         """Messages of one way to one customer on one day of the shop."""

@@ -81,7 +81,7 @@ def _all_asked_once(bot: Bot, campaigns: Campaigns, expected: dict[tuple[str, st
         raise AssertionError(f"{campaigns.asked()}\n{touches}") from error
     bot.wait_for(lambda: not _open(bot), "no touch to be under way", patience=_PATIENCE)
     assert campaigns.asked() == expected
-    assert campaigns.outside(9, 21.5) == []
+    assert campaigns.outside(9, 21.5, {text for _, text in expected}) == []
 
 
 def _open(bot: Bot) -> list[object]:
