@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import select
 
@@ -91,18 +92,19 @@ class MomentResults:
         asked_at = datetime.fromisoformat(asked) if asked else None
         due = asked_at is None or now >= _next_echo(out_at, asked_at)
         echoes = await self._echoes.of(task, published) if due else {}
+        noted = {userid: done and _out_since(task, userid, now) for userid, done in out.items()}
         next_look = _next_echo(out_at, now if due or asked_at is None else asked_at)
         if waiting:
             next_look = _for_guides(task, now, age=now - out_at)
         async with self._database.write() as session:
-            await session.execute(unless_decided(task).values(poll_at=next_look, guides=dict(out)))
-            if row is not None and (due or out != task.guides):
+            await session.execute(unless_decided(task).values(poll_at=next_look, guides=noted))
+            if row is not None and (due or noted != task.guides):
                 known = await session.get_one(TouchRow, row.id, with_for_update=True)
                 await note_echoes(session, known, _changed(known, echoes))
                 stand = {"guides": len(out), "published": len(published), **echoes}
                 at = {_ASKED: now.isoformat()} if due else {}
                 known.outcome = {**known.outcome, **stand, **at}
-                known.sent_at = known.sent_at or min(now, task.valid_until - _BEFORE_MIDNIGHT)
+                known.sent_at = known.sent_at or _of_its_day(task, now)
                 known.status = TouchState.SENT
                 known.explanation = f"{len(published)}/{len(out)} 位导购已发表"
 
@@ -118,6 +120,15 @@ class MomentResults:
         for start in range(0, len(words), _WORDS):
             async with self._database.write() as session:
                 await tell_guides(session, words[start : start + _WORDS], now=self._clock.now())
+
+
+def _of_its_day(task: OutreachTask, now: datetime) -> datetime:
+    return min(now, task.valid_until - _BEFORE_MIDNIGHT)
+
+
+def _out_since(task: OutreachTask, userid: str, now: datetime) -> Any:
+    """When the guide was first seen to have published; just true where nobody noted it."""
+    return task.guides.get(userid) or _of_its_day(task, now).isoformat()
 
 
 def _next_echo(out_at: datetime, asked_at: datetime) -> datetime:

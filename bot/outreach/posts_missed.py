@@ -44,11 +44,18 @@ async def posts_missed(session: AsyncSession, who: str) -> dict[str, Missed]:
     )
     missed: dict[str, Missed] = {}
     for touch, member, task in asked:
-        if member.left_at is not None and touch.sent_at and member.left_at <= touch.sent_at:
+        out_at = _out_at(touch, member, task)
+        if member.left_at is not None and out_at and member.left_at <= out_at:
             missed[touch.id] = Missed(await _why_left(session, who), member.left_at)
         elif _is_unpublished(touch, member, task):
             missed[touch.id] = Missed(Rule.TOO_LATE, task.valid_until)
     return missed
+
+
+def _out_at(touch: TouchRow, member: CohortMember, task: OutreachTask) -> datetime | None:
+    """When their own guide published it, as far as it is known; else when the first one did."""
+    noted = task.guides.get(member.userid)
+    return datetime.fromisoformat(noted) if isinstance(noted, str) else touch.sent_at
 
 
 def _is_unpublished(touch: TouchRow, member: CohortMember, task: OutreachTask) -> bool:

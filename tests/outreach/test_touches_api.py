@@ -190,6 +190,31 @@ async def test_who_left_before_the_guide_published_is_told_to_have_missed_the_po
     assert ends == [("sent", None), ("cancelled", "opted_out")]
 
 
+async def test_who_left_after_another_guide_published_is_told_to_have_missed_the_post(
+    outreach_shop: Callable[..., Shop], api: Any
+) -> None:
+    shop = outreach_shop(WEEK)
+    await shop.step()
+    for who, guide in (("wmIn", GUIDE), ("wmOut", "guide_tang")):
+        await shop.customer(who, guide=guide)
+        await shop.added(who, guide=guide)
+    while not (waiting := moments.waiting(shop.platform)):
+        await shop.step(hours=3)
+    moments.publish(shop.platform, waiting[0][0], GUIDE)
+    await shop.step(minutes=30)
+    async with shop.database.write() as session:
+        await opt_out(session, "wmOut", source=OptOutSource.API, now=shop.clock.now())
+    await shop.step(minutes=10)
+    moments.publish(shop.platform, waiting[0][0], "guide_tang")
+    await shop.step(minutes=30)
+    ask = await api(shop)
+    ends = []
+    for who in ("wmIn", "wmOut"):
+        _, found = await ask("/touches", external_userid=who)
+        ends += [(one["status"], one["skipped_by"]) for one in found["items"]]
+    assert ends == [("sent", None), ("cancelled", "opted_out")]
+
+
 async def test_a_step_that_a_limit_keeps_waiting_is_told_with_its_rule(
     outreach_shop: Callable[..., Shop], api: Any
 ) -> None:
