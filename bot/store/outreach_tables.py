@@ -100,7 +100,7 @@ class OutreachTask(Work, Base):
     """A mass send or a moment at WeCom; neither call has a key of its own.
 
     `called_at` is set before the call, so that a call of unknown outcome is read back first.
-    `guides` holds whether each one confirmed; of a post since when (ISO time) it is seen to be out.
+    `guides` holds whether each one confirmed; of a post since when (ISO time) it is out.
     """
 
     __tablename__ = "outreach_task"
