@@ -28,6 +28,7 @@ _DAYS = frozenset(
         "test_standing_cohorts",
         "test_tags_of_newcomers",
         "test_task_troubles",
+        "test_touches_api",
     }
 )
 """Stories of many days: on SQLite always, on PostgreSQL in the long run."""
