@@ -29,7 +29,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from e2e.contacts import Contacts
 from e2e.running import Bot, environment
-from e2e.standin import Platform, free_port
+from e2e.standin import Platform
+from ports import free_port
 
 _GOAL_MS = 1000.0
 _PATIENCE = 240.0

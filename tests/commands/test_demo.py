@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import socket
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from typing import Any
 
 import pytest
 from apishop import small_model as small_model
+from ports import free_port
 from sqlalchemy import select
 
 from bot.app import Bot
@@ -29,12 +29,6 @@ from bot.store.outreach_tables import TouchRow
 from bot.store.tables import Customer
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 @dataclass
 class Demo:
     bot: Bot
@@ -46,7 +40,7 @@ class Demo:
 
 @pytest.fixture
 async def demo(tmp_path: Path, small_model: dict[str, Any]) -> AsyncIterator[Demo]:
-    port, sandbox_port = _free_port(), _free_port()
+    port, sandbox_port = free_port(), free_port()
     corp = sandbox_settings(port, tmp_path)
     settings = demo_settings(corp, port, sandbox_port, tmp_path)
     settings = settings.model_copy(update={"nlu": NluSettings.model_validate(small_model)})

@@ -12,10 +12,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from ports import free_port
 from trained import model_folder
 
 from e2e.running import Bot, environment
-from e2e.standin import Platform, free_port
+from e2e.standin import Platform
 
 StartBot = Callable[..., Bot]
 _numbers = itertools.count(1)

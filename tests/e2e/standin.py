@@ -8,7 +8,6 @@ import itertools
 import json
 import re
 import secrets
-import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -16,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from aiohttp import web
+from ports import free_port
 
 from e2e import envelope
 from e2e.envelope import Credentials, Push
@@ -314,11 +314,6 @@ async def _close(runner: web.AppRunner) -> None:
     await asyncio.gather(*others, return_exceptions=True)
 
 
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
-
-
 async def _reply(
     request: web.Request, answer: dict[str, Any], fault: Fault | None
 ) -> web.StreamResponse:
@@ -326,8 +321,8 @@ async def _reply(
     if how == "hang":
         await asyncio.sleep(_HANG)
     if how in ("hang", "close"):
-        assert request.transport is not None
-        request.transport.abort()
+        if request.transport is not None:  # else who called has died
+            request.transport.abort()
         return web.Response()
     if how == "http500":
         return web.Response(status=500, text="Internal Server Error")

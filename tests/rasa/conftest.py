@@ -2,12 +2,12 @@ from __future__ import annotations
 
 import asyncio
 import os
-import socket
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import aiohttp
 import pytest
+from ports import free_port
 from rasa_rig import TOKEN, Clock
 
 from intents import BuiltinEngine, load_or_train
@@ -54,7 +54,7 @@ def server(
     environment: Environment, model: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[RasaServer]:
     with (tmp_path_factory.mktemp("rasa") / "server.log").open("wb") as log:
-        server = RasaServer(environment, model, TOKEN, port=_free_port(), log=log)
+        server = RasaServer(environment, model, TOKEN, port=free_port(), log=log)
         server.start()
         try:
             asyncio.run(server.ready())
@@ -87,9 +87,3 @@ def rasa(
     return RasaEngine(
         session, server.url, breaker=breaker, fallback=builtin, token=TOKEN, timeout_seconds=10
     )
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
